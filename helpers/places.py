@@ -9,6 +9,7 @@ remote  a server that somebody else runs, at COURSE_BASE_URL
 `find_place` chooses by itself; COURSE_PLACE overrides it.
 """
 
+import json
 import math
 import os
 import shlex
@@ -26,6 +27,7 @@ POCKET = ROOT / "pocket_model" / "checkpoint"
 PORT = 8085
 
 GIB = 2**30
+SERVER_ONLY = {"--served-model-name", "--host", "--port"}
 MIN_CARD = 15.0  # GiB: a card sold as "16 GB" shows a little less
 
 
@@ -89,6 +91,17 @@ class Place:
             f"| `{f.name}` | {f'`{f.value}`' if f.value else ''} | {f.why} |" for f in self.flags
         ]
         return "\n".join(["| flag | value | why |", "|---|---|---|", *rows])
+
+    def engine_arguments(self) -> dict:
+        """The same settings as keyword arguments of vLLM's `LLM`: numbers, dicts and True.
+
+        What only a server needs (name, host, port) is left out. Built for notebook 06.
+        """
+        return {
+            flag.name.removeprefix("--").replace("-", "_"): _read_value(flag.value)
+            for flag in self.flags
+            if flag.name not in SERVER_ONLY
+        }
 
 
 def find_place() -> Place:
@@ -246,3 +259,13 @@ def _extra_flags() -> tuple[Flag, ...]:
         else:
             raise PlaceError(f"COURSE_SERVE_FLAGS has {word!r} where a --flag should be.")
     return tuple(flags)
+
+
+def _read_value(value: str | None) -> object:
+    """A flag's value as Python: JSON where it is JSON, text where not, True without one."""
+    if value is None:
+        return True
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

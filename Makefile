@@ -1,0 +1,38 @@
+# The course's commands. `make` alone lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+unexport PYTHONDONTWRITEBYTECODE
+ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help setup lab serve test check record lock clean
+
+help:    ## List the commands
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup:   ## Install everything into .venv (the other commands do it by themselves)
+	@$(PYTHON) requirements/install.py
+
+lab: setup ## Open the course in JupyterLab
+	@$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. \
+	  --LabApp.default_url=/lab/tree/notebooks/00_check_your_setup.ipynb
+
+serve: setup ## Run the course's vLLM server in this terminal, for all notebooks
+	@$(BIN)/python -m helpers.server
+
+test: setup ## Run every test: helpers, notebooks against a real server, structure (about 15 minutes)
+	@$(BIN)/python -m pytest
+
+check: setup ## Run the fast tests, lint and format (under a minute)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest -m "not slow"
+
+record: setup ## Run all notebooks and save their outputs
+	@$(BIN)/python tests/record.py
+
+lock: setup ## Make the pinned requirement files again
+	@requirements/lock.sh
+
+clean: ## Stop the course's servers and remove .venv and the pocket checkpoint
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m helpers.server stop
+	@rm -rf .venv pocket_model/checkpoint .course

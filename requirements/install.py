@@ -1,0 +1,212 @@
+"""Set the course up in .venv: find a Python, install the locked versions, make the pocket model.
+
+    python3 requirements/install.py          what `make setup` runs
+
+Needs nothing but Python 3.11 to 3.13 and a way to PyPI. Run it again at any time: what is
+done is not done again, and what was interrupted goes on. With COURSE_BASE_URL set (or on a
+machine that vLLM's CPU build does not run on) it installs the remote place: no engine.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HERE = ROOT / "requirements"
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+UV = VENV / "bin" / "uv"
+DONE = VENV / "course-setup"
+POCKET = ROOT / "pocket_model"
+VERSIONS = ((3, 12), (3, 13), (3, 11))  # the best first
+TORCH = ("torch==2.8.0", "torchvision==0.23.0", "torchaudio==2.8.0")
+
+
+def main() -> None:
+    lock = choose_lock()
+    if is_done(lock):
+        say(f"The set-up is complete ({lock.name}).")
+        return
+    make_venv()
+    install_uv(lock)
+    install_packages(lock)
+    install_helpers()
+    if lock.name.startswith("cpu"):
+        make_pocket_model()
+    DONE.write_text(fingerprint(lock))
+    say("The set-up is complete.")
+
+
+def say(text: str) -> None:
+    print(f"setup: {text}", flush=True)
+
+
+def run(*words: object) -> None:
+    """Run a command that must succeed; its own messages tell what went wrong."""
+    if subprocess.run([str(w) for w in words], env=quiet_environment()).returncode:
+        command = " ".join(str(w) for w in words[:4])
+        sys.exit(f"setup: `{command} …` failed. Mend what it says above, then run it again.")
+
+
+def try_run(*words: object) -> str:
+    """Run a command that may fail: "" if it succeeded, else what it said."""
+    call = [str(w) for w in words]
+    try:
+        done = subprocess.run(
+            call, env=quiet_environment(), capture_output=True, text=True, timeout=300
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return "" if done.returncode == 0 else done.stderr.strip() or "failed"
+
+
+def quiet_environment() -> dict[str, str]:
+    """The environment for children: byte code is written, and uv fetches no Python of its own."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"UV_PYTHON_DOWNLOADS": "never"}
+
+
+def choose_lock() -> Path:
+    """The lock of the place: remote.txt for a server elsewhere, else the CPU stack's."""
+    wanted = os.environ.get("COURSE_PLACE", "").lower()
+    if wanted == "remote" or (os.environ.get("COURSE_BASE_URL") and not wanted):
+        return HERE / "remote.txt"
+    if sys.platform == "linux" and platform.machine() == "x86_64":
+        return HERE / "cpu-reference.txt"
+    say("vLLM's CPU build is for Linux on x86-64. This machine takes the course as the remote")
+    say("place: set COURSE_BASE_URL to a server's address, such as the teacher's.")
+    return HERE / "remote.txt"
+
+
+def fingerprint(lock: Path) -> str:
+    """What the set-up was made from; a change of any of it makes it run again."""
+    parts = [lock, HERE / "install.py", ROOT / "pyproject.toml"]
+    if lock.name.startswith("cpu"):
+        parts += sorted(POCKET.glob("*.*"))
+    digest = hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in parts)).hexdigest()
+    return f"{lock.name} {digest}"
+
+
+def is_done(lock: Path) -> bool:
+    made = not lock.name.startswith("cpu") or (POCKET / "checkpoint" / "config.json").exists()
+    return made and PYTHON.exists() and DONE.exists() and DONE.read_text() == fingerprint(lock)
+
+
+def ask(python: object, question: str) -> str:
+    """What a Python prints to a question, "" if it does not start."""
+    try:
+        answer = subprocess.run(
+            [str(python), "-c", question], capture_output=True, text=True, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()
+
+
+def find_version(python: object) -> tuple[int, ...]:
+    """The version of a Python that starts and can make a venv, as (3, 12); else ()."""
+    return tuple(map(int, ask(python, "import sys, venv; print(*sys.version_info[:2])").split()))
+
+
+def find_python() -> Path:
+    """The best Python of 3.11 to 3.13: this one, on PATH, from pyenv or from uv."""
+    folders = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"]
+    folders.append(Path.home() / ".local/share/uv/python")
+    for version in VERSIONS:
+        name = "python{}.{}".format(*version)
+        found = [Path(sys.executable), shutil.which(name)]
+        found += [python for folder in folders for python in sorted(folder.glob(f"*/bin/{name}"))]
+        for python in filter(None, found):
+            if find_version(python) == version:
+                return Path(python)
+    sys.exit(
+        "setup: the course needs Python 3.11, 3.12 or 3.13, and this machine has "
+        f"{platform.python_version()}. Install one, for example `sudo apt install python3.12-venv`."
+    )
+
+
+def make_venv() -> None:
+    """Make .venv, unless a whole one is there. Debian's python3 may come without ensurepip."""
+    if find_version(PYTHON) in VERSIONS:
+        return
+    python = find_python()
+    say("making .venv with Python {}.{}".format(*find_version(python)))
+    if try_run(python, "-m", "venv", "--clear", VENV):
+        run(python, "-m", "venv", "--clear", "--without-pip", VENV)
+
+
+def install_uv(lock: Path) -> None:
+    """Put uv into .venv with whatever pip there is; uv installs the rest, many times faster."""
+    if UV.exists():
+        return
+    say("installing uv, which installs the rest")
+    base = ask(PYTHON, "import sys; print(sys._base_executable)")
+    pips = (
+        [PYTHON, "-m", "pip", "install"],
+        [base, "-m", "pip", "--python", PYTHON, "install"],
+        ["uv", "pip", "install", "--python", PYTHON],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        pin = Path(folder) / "uv.txt"
+        pin.write_text(re.search(r"^uv==.*(?:\n    .*)*", lock.read_text(), re.MULTILINE).group())
+        options = ["--quiet", "--require-hashes", "--requirement", pin]
+        tries = [try_run(*pip, *options) for pip in pips if not UV.exists()]
+    if not UV.exists():
+        print("\n".join(tries), file=sys.stderr)
+        sys.exit(
+            "setup: uv could not be installed. Without a pip: `sudo apt install python3-venv`. "
+            "Without a network: see what pip says above. Then run it again."
+        )
+
+
+def install_packages(lock: Path) -> None:
+    """Install exactly what the lock lists, with byte code; torch for CPUs where it can be had."""
+    watch = [] if sys.stderr.isatty() else ["--quiet"]
+    sync = [UV, "pip", "sync", *watch, "--python", PYTHON, "--compile-bytecode"]
+    if not lock.name.startswith("cpu"):
+        say(f"installing the packages of {lock.name}")
+        run(*sync, lock)
+        return
+    local = [f"{pin}+cpu" for pin in TORCH]
+    torch = [UV, "pip", "install", "--python", PYTHON, "--no-deps", "--torch-backend", "cpu"]
+    if try_run(*torch, "--dry-run", *local):
+        say(f"installing the packages of {lock.name}: about 4 GB to download, 8 GB on disk")
+        say("(PyTorch's own index, which has a smaller build for CPUs, does not answer)")
+        run(*sync, lock)
+        return
+    say(f"installing the packages of {lock.name}, torch in its smaller build for CPUs")
+    with tempfile.TemporaryDirectory() as folder:
+        rest = Path(folder) / lock.name
+        rest.write_text(without_torch(lock.read_text()))
+        run(*sync, rest)
+    run(*torch, *watch, "--compile-bytecode", *local)
+
+
+def without_torch(lock: str) -> str:
+    """The lock without torch, its relatives and the CUDA libraries that only they need."""
+    name = r"(?:torch|torchvision|torchaudio|nvidia-(?!ml-py)[\w-]+)"
+    return re.sub(rf"^{name}==.*\n(?:    .*\n)*", "", lock, flags=re.MULTILINE)
+
+
+def install_helpers() -> None:
+    say("installing the course's helpers")
+    uv = [UV, "pip", "install", "--quiet", "--python", PYTHON]
+    run(*uv, "--no-deps", "--no-build-isolation", "--editable", ROOT)
+
+
+def make_pocket_model() -> None:
+    say("making the pocket model")
+    run(PYTHON, POCKET / "make_untrained.py")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\nsetup: interrupted. Run it again to go on.")
