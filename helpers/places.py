@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from helpers.card import Card, read_nvidia
 from helpers.errors import CourseError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,15 +47,6 @@ class Flag:
     @property
     def words(self) -> tuple[str, ...]:
         return (self.name,) if self.value is None else (self.name, self.value)
-
-
-@dataclass(frozen=True)
-class Card:
-    """An NVIDIA card as its driver describes it; memory in bytes."""
-
-    name: str
-    total: int
-    free: int
 
 
 @dataclass(frozen=True)
@@ -115,36 +107,16 @@ def find_place() -> Place:
         raise PlaceError(f"COURSE_PLACE is {wanted!r}; it can be gpu, cpu or remote.")
     if wanted == "remote" or (url and not wanted):
         return _remote(url)
-    card = find_card()
+    card = read_nvidia().card
     if wanted:
         reason = f"COURSE_PLACE={wanted}"
     elif card and card.total >= MIN_CARD * GIB:
-        wanted, reason = "gpu", f"{card.name}, {card.total / GIB:.0f} GiB"
+        wanted, reason = "gpu", f"{card.name} with {card.total / GIB:.0f} GiB"
     elif card:
         wanted, reason = "cpu", f"{card.name} has {card.total / GIB:.0f} GiB, the model needs 16 GB"
     else:
         wanted, reason = "cpu", "no NVIDIA card found"
     return _local(wanted, reason, url or f"http://127.0.0.1:{PORT}/v1", card)
-
-
-def find_card() -> Card | None:
-    """The first NVIDIA card that the driver shows, or None without driver or card."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-    except Exception:  # no library, no driver: both mean no card for us
-        return None
-    try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
-        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-        name = pynvml.nvmlDeviceGetName(handle)
-        name = name.decode() if isinstance(name, bytes) else name
-        return Card(name.removeprefix("NVIDIA "), memory.total, memory.free)
-    except pynvml.NVMLError:
-        return None
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def _remote(url: str) -> Place:

@@ -1,0 +1,121 @@
+"""Checks for the exercises of notebook 04, Ask about images."""
+
+import base64
+import binascii
+import io
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from PIL import Image
+
+from helpers.exercises import BLANK, Verdict, is_blank, right, wrong
+from helpers.places import MEDIA
+
+# Exercise 2: what replies about spot_a.png and spot_b.png may look like.
+RIGHT_REPLIES = (
+    "The mug is red in the first picture and blue in the second.",
+    "Only one thing changed: the MUG went from RED to BLUE!",
+    "mug: red -> blue",
+    "In the second picture there is a blue mug instead of the red one.",
+)
+WRONG_REPLIES = (
+    ("The two pictures are identical.", "it names no difference at all"),
+    ("The mug is red in both pictures.", "it never says that the mug turned blue"),
+    ("The book is red in the first picture and blue in the second.", "it is not the book"),
+    ("The mug is green in the first picture and blue in the second.", "it was red, not green"),
+    ("I am bored by the mug, and by this blueprint.", "bored and blueprint are not colours"),
+    ("", "it is empty"),
+)
+
+
+def check_messages(answer: object) -> Verdict:
+    """Exercise 1: one request with receipt.png, then bar_chart.png, then a question."""
+    if is_blank(answer):
+        return BLANK
+    if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
+        return wrong("`answer` is to be a list of messages, each a dictionary.")
+    parts = [part for message in answer for part in _list_parts(message)]
+    if not parts or answer[-1].get("role") != "user":
+        return wrong('The last message is to have "role": "user" and a "content".')
+    try:
+        kinds = [_name_part(part) for part in parts]
+    except ValueError as error:
+        return wrong(str(error))
+    seen = [kind for kind in kinds if kind != "text"]
+    if seen != ["receipt.png", "bar_chart.png"]:
+        found = " and then ".join(seen) or "none"
+        return wrong(f"Send receipt.png and then bar_chart.png; your pictures: {found}.")
+    if kinds[-1] != "text":
+        return wrong("The question is missing at the end: add a text part after both pictures.")
+    return right("Both pictures in order and the question last: send it and read usage.")
+
+
+def check_judge(answer: object) -> Verdict:
+    """Exercise 2: a function that says whether a reply names the difference of the pair."""
+    if is_blank(answer):
+        return BLANK
+    if not callable(answer):
+        return wrong("`answer` is to be a function that takes a reply and returns True or False.")
+    try:
+        for reply in RIGHT_REPLIES:
+            if not answer(reply):
+                return wrong(f"This right reply is turned down: {reply!r}")
+        for reply, reason in WRONG_REPLIES:
+            if answer(reply):
+                return wrong(f"This reply is accepted, though {reason}: {reply!r}")
+    except Exception as error:
+        return wrong(f"Your function stops with {type(error).__name__} ({error}) at: {reply!r}")
+    count = len(RIGHT_REPLIES) + len(WRONG_REPLIES)
+    return right(f"All {count} replies are judged rightly; now judge what the model says.")
+
+
+def _list_parts(message: dict) -> list:
+    content = message.get("content")
+    if message.get("role") != "user":
+        return []
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return content if isinstance(content, list) else []
+
+
+def _name_part(part: object) -> str:
+    """Return "text" or the name of the picture; raise ValueError with what is wrong."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind == "text":
+        if not str(part.get("text") or "").strip():
+            raise ValueError('A text part is empty: write the question into its "text".')
+        return "text"
+    if kind != "image_url":
+        raise ValueError(f'A part has the type {kind!r}: use "image_url" and "text".')
+    inner = part.get("image_url")
+    if not isinstance(inner, dict) or not isinstance(inner.get("url"), str):
+        raise ValueError('A picture is to read {"type": "image_url", "image_url": {"url": …}}.')
+    return _name_picture(inner["url"])
+
+
+def _name_picture(url: str) -> str:
+    """Say which of the course's pictures a URL leads to, by its content where that is at hand."""
+    address = urlsplit(url)
+    if address.scheme in ("http", "https"):
+        return Path(address.path).name
+    try:
+        if address.scheme == "data":
+            picture = Image.open(io.BytesIO(base64.b64decode(url.split(",", 1)[1])))
+        elif address.scheme == "file":
+            picture = Image.open(url2pathname(address.path))
+        else:
+            raise ValueError("A url is no URL: use image_data_url(path) or file_url(path).")
+        small = _shrink(picture)
+    except (OSError, IndexError, binascii.Error):
+        raise ValueError("A url leads to no picture: use image_data_url or file_url.") from None
+    for name in ("receipt.png", "bar_chart.png"):
+        with Image.open(MEDIA / name) as ours:
+            pairs = zip(small, _shrink(ours), strict=True)
+        if sum(abs(one - other) for one, other in pairs) / len(small) < 8:
+            return name
+    return "another picture"
+
+
+def _shrink(picture: Image.Image) -> bytes:
+    return picture.convert("L").resize((24, 24)).tobytes()

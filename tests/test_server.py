@@ -1,0 +1,285 @@
+"""The server helper against real processes: real vLLM servers, real signals, real ports."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from helpers import server as server_module
+from helpers.places import Place
+from helpers.server import (
+    Record,
+    Server,
+    ServerError,
+    check_port_free,
+    find_servers,
+    stop_record,
+)
+from helpers.server_log import find_cause, find_error_line, find_stage, strip_colours
+from tests.conftest import course_environment, find_free_port
+
+START = "from helpers.places import find_place; from helpers.server import Server; "
+START += "server = Server(find_place()).start(); print('ANSWERS', flush=True); "
+
+
+def wait_until(true: Callable[[], object], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.2)
+
+
+def find_record(port: int) -> Record | None:
+    return next((record for record in find_servers() if record.port == port), None)
+
+
+def start_python(code: str, port: int, log: Path) -> subprocess.Popen:
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=course_environment(port),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+
+
+@pytest.mark.slow
+def test_life_of_a_server(cpu_place: Place, capsys: pytest.CaptureFixture) -> None:
+    """Start, use, attach, refuse other flags, lose the first process, clean up, start, stop."""
+    server = Server(cpu_place).start()
+    try:
+        record = server.record
+        assert "Ready after" in capsys.readouterr().out
+        assert "qwen3-vl-pocket on vLLM 0.11.0" in str(server)
+        assert any("EngineCore" in p.name() for p in record.processes())
+        assert listening_addresses(record, cpu_place.port) == {"127.0.0.1"}
+
+        other = Server(cpu_place).start()
+        assert other.record == record
+        with other:
+            pass  # attached, so the end of the block leaves the server alone
+        assert httpx.get(f"{cpu_place.base_url}/models").status_code == 200
+
+        with pytest.raises(ServerError, match="other flags"):
+            Server(cpu_place, extra_flags=["--max-model-len", "4096"]).start()
+
+        os.kill(record.pid, signal.SIGKILL)
+        wait_until(lambda: not record.alive())
+        assert record.processes(), "EngineCore outlives the API server, or vLLM has changed"
+        again = Server(cpu_place)
+        assert again._find_running() is None
+        assert not record.processes()
+        check_port_free(cpu_place.port)
+    finally:
+        for left in (r for r in find_servers() if r.port == cpu_place.port):
+            stop_record(left)
+
+
+def listening_addresses(record: Record, port: int) -> set[str]:
+    """Where the API listens. (torch's TCPStore has a port of its own on all addresses.)"""
+    connections = (c for p in record.processes() for c in p.net_connections("tcp"))
+    return {
+        c.laddr.ip for c in connections if (c.status, c.laddr.port) == (psutil.CONN_LISTEN, port)
+    }
+
+
+@pytest.mark.slow
+def test_server_of_a_killed_python_is_found_and_stopped(tmp_path: Path) -> None:
+    port = find_free_port()
+    log = tmp_path / "out"
+    child = start_python(START + "import time; time.sleep(600)", port, log)
+    try:
+        wait_until(lambda: "ANSWERS" in log.read_text() or child.poll() is not None)
+        child.kill()
+        child.wait()
+        record = find_record(port)
+        assert record is not None and record.alive()
+        assert "3 processes ended" in stop_record(record)
+        assert find_record(port) is None and not record.processes()
+    finally:
+        child.kill()
+
+
+@pytest.mark.slow
+def test_interrupt_during_start_leaves_nothing(tmp_path: Path) -> None:
+    port = find_free_port()
+    log = tmp_path / "out"
+    child = start_python(START, port, log)
+    wait_until(lambda: find_record(port) and "importing" in log.read_text())
+    record = find_record(port)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(30) != 0
+    assert "KeyboardInterrupt" in log.read_text()
+    assert not record.processes() and find_record(port) is None
+
+
+@pytest.mark.slow
+def test_end_of_python_stops_its_server(tmp_path: Path) -> None:
+    port = find_free_port()
+    log = tmp_path / "out"
+    assert start_python(START, port, log).wait(180) == 0, log.read_text()
+    assert "ANSWERS" in log.read_text()
+    assert find_record(port) is None
+    check_port_free(port)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "cause"),
+    [
+        (["--max-model-lenn", "8192"], "does not know --max-model-lenn 8192"),
+        (["--max-model-len", "many"], "does not accept this value: --max-model-len"),
+        (
+            ["--max-model-len", "262144"],
+            r"room for \d+ tokens, but --max-model-len asks for 262144",
+        ),
+    ],
+)
+def test_a_start_that_dies_says_why(cpu_place: Place, flags: list[str], cause: str) -> None:
+    server = Server(cpu_place, extra_flags=flags)
+    with pytest.raises(ServerError, match=cause) as caught:
+        server.start()
+    assert str(server.log_path) in str(caught.value)
+    assert find_record(cpu_place.port) is None
+    assert server.record is None
+
+
+def test_a_start_that_takes_too_long_is_ended(cpu_place: Place) -> None:
+    with pytest.raises(ServerError, match="not ready after 1 s, still"):
+        Server(cpu_place).start(limit=1)
+    assert find_record(cpu_place.port) is None
+
+
+def test_port_of_another_program_is_refused_with_its_name(cpu_place: Place) -> None:
+    named = rf"Port {cpu_place.port} .* \(pid {os.getpid()}\)"
+    holder = socket.create_server(("127.0.0.1", cpu_place.port))
+    with holder, pytest.raises(ServerError, match=named):
+        Server(cpu_place).start()
+    assert find_record(cpu_place.port) is None
+
+
+def test_a_port_shared_by_so_reuseport_counts_as_taken() -> None:
+    with socket.socket() as first:
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        first.bind(("127.0.0.1", 0))
+        first.listen()
+        with pytest.raises(ServerError, match="is not free"):
+            check_port_free(first.getsockname()[1])
+
+
+def test_missing_model(cpu_place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COURSE_MODEL", str(tmp_path))
+    place = server_module.find_place()
+    with pytest.raises(ServerError, match=f"no model in {tmp_path}"):
+        Server(place).start()
+
+
+def test_stop_ends_a_process_that_ignores_sigterm(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A stand-in for a hanging server: a real process tree that only SIGKILL ends."""
+    monkeypatch.setattr(server_module, "STATE", tmp_path)
+    monkeypatch.setattr(server_module, "STOP_LIMIT", 1.0)
+    stubborn = "import signal, subprocess, sys, time\n"
+    stubborn += "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    stubborn += "if len(sys.argv) < 2: subprocess.Popen([sys.executable, __file__, 'child'])\n"
+    stubborn += "print('up', flush=True); time.sleep(600)\n"
+    script = tmp_path / "stubborn.py"
+    script.write_text(stubborn)
+    process = subprocess.Popen(
+        [sys.executable, str(script)], start_new_session=True, stdout=subprocess.PIPE
+    )
+    process.stdout.readline(), process.stdout.readline()
+    record = Record(
+        pid=process.pid,
+        created=psutil.Process(process.pid).create_time(),
+        base_url="http://127.0.0.1:9/v1",
+        place="cpu",
+        model="",
+        command=[],
+        log_path="",
+    )
+    assert len(record.processes()) == 2
+    assert stop_record(record).startswith("Stopped: 2 processes ended")
+    assert process.wait(5) == -signal.SIGKILL
+    process.stdout.close()
+
+
+def test_record_of_a_reused_pid_or_an_earlier_boot_is_nobody() -> None:
+    mine = {"base_url": "http://127.0.0.1:9/v1", "place": "cpu", "model": "", "command": []}
+    me = psutil.Process()
+    earlier = Record(pid=os.getsid(0), created=me.create_time() - 3600, log_path="", **mine)
+    assert earlier.processes() == [] or earlier.pid != os.getpid()
+    booted = Record(pid=os.getsid(0), created=psutil.boot_time() - 1, log_path="", **mine)
+    assert booted.processes() == []
+
+
+@pytest.mark.slow
+def test_remote_place_is_greeted_and_never_stopped(shared_server: Server) -> None:
+    place = Place(
+        name="remote",
+        reason="test",
+        base_url=shared_server.place.base_url,
+        api_key="EMPTY",
+        note="",
+    )
+    server = Server(place).start()
+    assert server.model == "qwen3-vl-pocket"
+    assert "goes on" in server.stop()
+    assert shared_server.record.alive()
+
+
+def test_remote_server_that_is_away() -> None:
+    url = f"http://127.0.0.1:{find_free_port()}/v1"
+    place = Place(name="remote", reason="test", base_url=url, api_key="EMPTY", note="")
+    with pytest.raises(ServerError, match=r"No model list from .*Check COURSE_BASE_URL"):
+        Server(place).start()
+
+
+def test_command_can_be_pasted_into_a_shell(cpu_place: Place) -> None:
+    server = Server(cpu_place, extra_flags=["--seed", "1"])
+    assert server.command.startswith("VLLM_CPU_KVCACHE_SPACE=1 TORCHDYNAMO_DISABLE=1 vllm serve ")
+    shown = server.command.replace(" vllm serve ", " printf '%s\\n' vllm serve ", 1)
+    done = subprocess.run(["bash", "-c", shown], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == server.arguments
+    assert server.arguments[server.arguments.index("--host") + 1] == "127.0.0.1"
+    assert "--trust-remote-code" not in server.arguments
+
+
+LOGS = {
+    "ValueError: No available memory for the cache blocks. Try increasing": "nothing is left for",
+    "ValueError: Free memory on device (20.1/31.4 GiB) on startup is less": "Only 20.1 of",
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate": "out of memory while working",
+    "RuntimeError: CUDA error: no kernel image is available for execution": "no kernels for your",
+    "OSError: [Errno 98] Address already in use": "port was taken",
+    "ModuleNotFoundError: No module named 'xgrammar'": "package xgrammar is missing",
+    "OSError: Can't load the configuration of '/models/x'. If": "no model in /models/x",
+    "Value error, Invalid repository ID or local directory specified: 'media'.": "in media",
+    "(EngineCore_DP0 pid=12) ValueError: something new\nRuntimeError: x. See root cause above.": (
+        "ValueError: something new"
+    ),
+    "": "nothing",
+}
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: log[:40])
+def test_cause_of_a_failure_in_the_log(log: str) -> None:
+    assert LOGS[log] in find_cause(log)
+
+
+def test_stages_follow_the_log() -> None:
+    assert find_stage("") == "starting Python"
+    assert find_stage("Automatically detected platform cpu.") == "importing vLLM"
+    assert find_stage("… platform … vLLM API server version 0.11.0") == (
+        "reading the model's configuration"
+    )
+    assert strip_colours("\x1b[1;36m(APIServer pid=7)\x1b[0;0m INFO") == "(APIServer pid=7) INFO"
+    assert find_error_line("x\nValueError: bad\nmore") == "ValueError: bad"

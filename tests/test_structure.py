@@ -1,0 +1,207 @@
+"""The rules that every notebook keeps, and that the pages of the course agree with the folder."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import NOTEBOOKS, ROOT, SOLUTIONS
+
+ALL = NOTEBOOKS + SOLUTIONS
+SERVER_CELL = """\
+place = find_place()
+server = Server(place).start()
+client = OpenAI(base_url=place.base_url, api_key=place.api_key)
+MODEL = client.models.list().data[0].id
+server"""
+WITH_SERVER = ("03", "04", "05")
+
+
+def name(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text())
+
+
+def source(cell: dict) -> str:
+    return "".join(cell["source"])
+
+
+def code_cells(path: Path) -> list[dict]:
+    return [cell for cell in read(path)["cells"] if cell["cell_type"] == "code"]
+
+
+def texts(path: Path) -> list[str]:
+    return [source(cell) for cell in read(path)["cells"] if cell["cell_type"] == "markdown"]
+
+
+def tags(cell: dict) -> list[str]:
+    return cell["metadata"].get("tags", [])
+
+
+each = pytest.mark.parametrize("notebook", ALL, ids=name)
+each_lesson = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=name)
+
+
+def test_lessons_are_numbered_without_gaps_and_have_solutions() -> None:
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{n:02}" for n in range(len(NOTEBOOKS))]
+    assert [path.name for path in SOLUTIONS] == [path.name for path in NOTEBOOKS]
+    assert all(re.fullmatch(r"\d\d(_[a-z]+)+\.ipynb", path.name) for path in NOTEBOOKS)
+
+
+@each
+def test_one_title_and_it_comes_first(notebook: Path) -> None:
+    titles = re.findall(r"^# .*", "\n".join(texts(notebook)), re.MULTILINE)
+    assert len(titles) == 1
+    assert texts(notebook)[0].startswith(titles[0])
+    assert notebook.name[:2] in titles[0]
+
+
+@each_lesson
+def test_opening(notebook: Path) -> None:
+    first = texts(notebook)[0]
+    assert "You will" in first
+    assert 2 <= len(re.findall(r"^- ", first, re.MULTILINE)) <= 4
+    assert re.search(r"^Before: .* · \d+ min · runs on ", first, re.MULTILINE)
+    imports = source(code_cells(notebook)[0])
+    assert re.match(r"import |from ", imports)
+
+
+@each_lesson
+def test_sections_exercises_recap_and_next(notebook: Path) -> None:
+    headings = re.findall(r"^## (.*)", "\n".join(texts(notebook)), re.MULTILINE)
+    assert headings[-2:] == ["Exercises", "Recap"]
+    assert 3 <= len(headings) - 2 <= 6
+    last = texts(notebook)[-1]
+    assert 1 <= len(re.findall(r"^- ", last, re.MULTILINE)) <= 4
+    if notebook != NOTEBOOKS[-1]:
+        following = NOTEBOOKS[NOTEBOOKS.index(notebook) + 1].name
+        assert re.search(rf"^Next: \[.*\]\({following}\)", last, re.MULTILINE)
+
+
+@each_lesson
+def test_length_and_balance(notebook: Path) -> None:
+    cells = read(notebook)["cells"]
+    code = len(code_cells(notebook))
+    assert 25 <= len(cells) <= 60
+    assert 0.6 <= (len(cells) - code) / code <= 1.6
+
+
+@each
+def test_cells_are_short(notebook: Path) -> None:
+    lengths = [len(source(cell).splitlines()) for cell in code_cells(notebook)]
+    assert max(lengths) <= 25
+    assert sum(length <= 12 for length in lengths) / len(lengths) >= 0.75
+
+
+@each
+def test_run_from_top_to_bottom_and_recorded(notebook: Path) -> None:
+    cells = code_cells(notebook)
+    counts = [cell["execution_count"] for cell in cells]
+    assert counts == list(range(1, len(cells) + 1)), "record it: make record"
+    assert notebook.stat().st_size < 1_000_000
+    for cell in cells:
+        for output in cell["outputs"]:
+            assert output.get("name") != "stderr"
+            if output["output_type"] == "error":
+                assert "raises-exception" in tags(cell)
+        if "nbval-check-output" in tags(cell):
+            assert cell["outputs"], "a compared cell shows something"
+
+
+@each
+def test_tags_are_known_and_failures_are_checked(notebook: Path) -> None:
+    cells = code_cells(notebook)
+    known = {"snippet", "nbval-check-output", "nbval-skip", "raises-exception"}
+    for number, cell in enumerate(cells):
+        assert set(tags(cell)) <= known
+        if "raises-exception" in tags(cell):
+            assert [o for o in cell["outputs"] if o["output_type"] == "error"]
+            following = cells[number + 1]
+            assert "nbval-check-output" in tags(cell) + tags(following)
+
+
+@each_lesson
+def test_two_snippets_at_least(notebook: Path) -> None:
+    assert sum("snippet" in tags(cell) for cell in code_cells(notebook)) >= 2
+
+
+@each_lesson
+def test_exercises_wait_for_an_answer(notebook: Path) -> None:
+    whole = "\n".join(source(cell) for cell in code_cells(notebook))
+    checks = re.findall(rf"nb{notebook.name[:2]}\.check\w*\(", whole)
+    assert 2 <= len(checks) <= 4
+    assert "..." in whole
+
+
+@pytest.mark.parametrize("notebook", SOLUTIONS, ids=name)
+def test_solutions_are_right_and_complete(notebook: Path) -> None:
+    lesson = ROOT / "notebooks" / notebook.name
+    pattern = rf"nb{notebook.name[:2]}\.check\w*"
+
+    def checks(path: Path) -> list[str]:
+        return re.findall(pattern, "\n".join(source(cell) for cell in code_cells(path)))
+
+    assert checks(notebook) == checks(lesson)
+    shown = json.dumps([cell["outputs"] for cell in code_cells(notebook)], ensure_ascii=False)
+    assert shown.count("✅") >= len(checks(notebook))
+    assert "❌" not in shown
+
+
+@pytest.mark.parametrize("notebook", [p for p in NOTEBOOKS if p.name[:2] in WITH_SERVER], ids=name)
+def test_the_server_cell_is_the_same_everywhere(notebook: Path) -> None:
+    assert SERVER_CELL in [source(cell) for cell in code_cells(notebook)]
+
+
+@each
+def test_no_shell_installs_or_absolute_paths(notebook: Path) -> None:
+    for cell in code_cells(notebook):
+        assert not re.search(r"^\s*[!%](?!%?time)", source(cell), re.MULTILINE)
+        assert "pip install" not in source(cell)
+        assert str(ROOT) not in source(cell)
+
+
+@each
+def test_links_and_pictures_lead_somewhere(notebook: Path) -> None:
+    for text in texts(notebook):
+        for exclaimed, label, target in re.findall(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", text):
+            if exclaimed:
+                assert label.strip(), f"{target} has no alt text"
+            if not re.match(r"https?:|#|attachment:", target):
+                path = (notebook.parent / target.split("#")[0]).resolve()
+                assert path.exists(), target
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "media/README.md"])
+def test_links_of_the_pages(page: str) -> None:
+    path = ROOT / page
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if not re.match(r"https?:|#", target):
+            assert (path.parent / target.split("#")[0]).exists(), target
+
+
+def test_readme_table_is_the_folder() -> None:
+    readme = (ROOT / "README.md").read_text()
+    listed = re.findall(r"^\|.*\(notebooks/(\d\d_\w+\.ipynb)\)", readme, re.MULTILINE)
+    assert listed == [path.name for path in NOTEBOOKS]
+    titles = re.findall(r"^\| \[(\d\d) · ([^\]]+)\]\(notebooks/", readme, re.MULTILINE)
+    for path, (number, title) in zip(NOTEBOOKS, titles, strict=True):
+        assert texts(path)[0].startswith(f"# {number} · {title}\n")
+
+
+def test_readme_names_every_course_variable() -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "helpers").rglob("*.py"))
+    readme = (ROOT / "README.md").read_text()
+    used = set(re.findall(r"COURSE_[A-Z]+", code))
+    assert used == set(re.findall(r"`(COURSE_[A-Z]+)`", readme))
+
+
+def test_helpers_import_neither_notebooks_nor_tests_nor_torch() -> None:
+    for path in (ROOT / "helpers").rglob("*.py"):
+        text = path.read_text()
+        assert not re.search(
+            r"^(import|from) (tests|notebooks|torch|vllm|transformers)", text, re.M
+        )
