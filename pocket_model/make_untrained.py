@@ -9,7 +9,6 @@ sizes, its picture and video limits, and a byte-level tokenizer trained on corpu
 
 import argparse
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -189,7 +188,7 @@ def write_checkpoint(out: Path) -> None:
         write_processor_files(folder)
         write_generation_config(folder, tokenizer)
         shutil.rmtree(out, ignore_errors=True)
-        os.replace(folder, out)
+        folder.replace(out)
 
 
 def main() -> None:

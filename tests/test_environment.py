@@ -94,7 +94,7 @@ def test_the_gpu_place_with_a_5090(
         environment, "read_torch", lambda env: Torch("2.8.0", "12.8", TORCH_280, True)
     )
     report = check_environment()
-    assert find(report, "place").found == "gpu (GeForce RTX 5090, 32 GiB)"
+    assert find(report, "place").found == "gpu (NVIDIA GeForce RTX 5090 with 32 GiB)"
     for what in ("NVIDIA driver", "card", "VRAM free for the course", "programs on the card"):
         assert find(report, what).state == "ok"
     for what in ("torch's kernels", "CUDA of driver and torch", "torch sees the card"):

@@ -92,9 +92,11 @@ def test_length_and_balance(notebook: Path) -> None:
 
 @each
 def test_cells_are_short(notebook: Path) -> None:
-    lengths = [len(source(cell).splitlines()) for cell in code_cells(notebook)]
-    assert max(lengths) <= 25
-    assert sum(length <= 12 for length in lengths) / len(lengths) >= 0.75
+    """At most 25 lines; of those that need no imports of their own, most have 12 or fewer."""
+    cells = code_cells(notebook)
+    assert max(len(source(cell).splitlines()) for cell in cells) <= 25
+    others = [source(cell).splitlines() for cell in cells[1:] if "snippet" not in tags(cell)]
+    assert sum(len(lines) <= 12 for lines in others) / len(others) >= 0.75
 
 
 @each
@@ -195,8 +197,8 @@ def test_readme_table_is_the_folder() -> None:
 def test_readme_names_every_course_variable() -> None:
     code = "\n".join(path.read_text() for path in (ROOT / "helpers").rglob("*.py"))
     readme = (ROOT / "README.md").read_text()
-    used = set(re.findall(r"COURSE_[A-Z]+", code))
-    assert used == set(re.findall(r"`(COURSE_[A-Z]+)`", readme))
+    used = set(re.findall(r"COURSE_[A-Z_]+", code))
+    assert used == set(re.findall(r"`(COURSE_[A-Z_]+)`", readme))
 
 
 def test_helpers_import_neither_notebooks_nor_tests_nor_torch() -> None:

@@ -1,0 +1,264 @@
+"""Download the model: disk checked first, resumed where it broke off, every file verified."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+from helpers.errors import CourseError
+from helpers.hubs import HUBS, Failure, explain_failure, explain_full_disk
+from helpers.manifest import (
+    Manifest,
+    ManifestError,
+    Verification,
+    make_manifest,
+    verify_folder,
+)
+from helpers.places import MODEL_ID, MODELS, ROOT
+from helpers.progress import Progress, format_bytes
+
+__all__ = [
+    "MODEL_ID",
+    "DownloadError",
+    "Manifest",
+    "Verification",
+    "check_disk",
+    "download_model",
+    "fetch_manifest",
+    "make_manifest",
+    "model_folder",
+    "verify_folder",
+]
+
+# Weights as safetensors alone: other weight formats, and *.py, can run code when loaded.
+WANTED = ("*.safetensors", "*.json", "*.txt", "*.jinja", "*.md", "LICENSE*")
+HEADROOM = 1.05  # of the bytes to come: file systems need some for themselves
+ATTEMPTS = 2  # for files that arrive with wrong bytes
+FULL = 1024 * 1024  # bytes free: less than one block of either library
+
+
+class DownloadError(CourseError):
+    """The model cannot be downloaded."""
+
+
+@dataclass(frozen=True)
+class DiskSpace:
+    """Free and needed bytes on the disk of a folder."""
+
+    folder: Path
+    free: int
+    needed: int
+
+    def __str__(self) -> str:
+        return (
+            f"✅ {format_bytes(self.needed)} needed, {format_bytes(self.free)} free on the disk "
+            f"of {self.folder}"
+        )
+
+    __repr__ = __str__
+
+
+def check_disk(folder: Path, needed_bytes: int) -> DiskSpace:
+    """Make sure that the disk of a folder, which need not exist yet, has room.
+
+    Raises DownloadError, with what is missing, when it has not.
+    """
+    folder = Path(folder).absolute()
+    existing = next(f for f in (folder, *folder.parents) if f.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed_bytes:
+        raise DownloadError(
+            f"The disk of {folder} has {format_bytes(free)} free and {format_bytes(needed_bytes)} "
+            f"are needed: free {format_bytes(needed_bytes - free)} more, or set COURSE_MODELS to "
+            "a folder on a larger disk."
+        )
+    return DiskSpace(folder, free, needed_bytes)
+
+
+def model_folder(model_id: str = MODEL_ID, folder: Path = MODELS) -> Path:
+    """Where a model lives: MODELS/owner/name.
+
+    As `snapshot_download(..., cache_dir=folder)` has it, which writes `___` for a dot.
+    """
+    owner, _, name = model_id.partition("/")
+    if not owner or not name or "/" in name:
+        raise DownloadError(f"{model_id!r} is no model id: it has the form owner/name.")
+    return Path(folder).absolute() / owner / name.replace(".", "___")
+
+
+def fetch_manifest(
+    model_id: str = MODEL_ID, *, source: str = "modelscope", revision: str | None = None
+) -> Manifest:
+    """Ask a hub for the names, sizes and checksums of a model's files.
+
+    Only the files that the course wants: safetensors, JSON and text, no code. Raises
+    DownloadError when the hub cannot be reached or does not have the model.
+    """
+    if source not in HUBS:
+        raise DownloadError(f"{source!r} is no source: take one of {', '.join(HUBS)}.")
+    revision = revision or HUBS[source].revision
+    try:
+        listed = HUBS[source].list_files(model_id, revision)
+    except Exception as error:
+        failure = explain_failure(error, source, model_id, model_folder(model_id))
+        raise DownloadError(failure.sentence) from error
+    wanted = [file for file in listed if _is_wanted(file.name)]
+    files = tuple(sorted(wanted, key=lambda file: file.name))
+    if not any(file.name.endswith(".safetensors") for file in files):
+        raise DownloadError(
+            f"{model_id} has no *.safetensors weights, and the course loads no others: check the "
+            "model id and the revision."
+        )
+    return Manifest(model_id, source, revision, files)
+
+
+def download_model(
+    model_id: str = MODEL_ID,
+    *,
+    folder: Path = MODELS,
+    source: str = "modelscope",
+    revision: str | None = None,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Bring a model folder to the state that a hub describes, and return the folder.
+
+    Fetches what is missing or damaged and nothing else, so it also repairs, and goes on after
+    an interruption. A folder that its saved manifest finds whole is left as it is, without
+    network, whichever source it came from. `source` is "modelscope" or "huggingface",
+    `revision` a branch or tag; `report` gets the progress lines.
+
+    Raises DownloadError: disk too small or full, hub unreachable, model unknown, no permission,
+    or wrong bytes twice.
+    """
+    target = model_folder(model_id, folder)
+    try:
+        _complete(target, model_id, source, revision, report)
+    except OSError as error:
+        failure = explain_failure(error, source, model_id, target)
+        raise DownloadError(failure.sentence) from error
+    return target
+
+
+def _complete(
+    target: Path,
+    model_id: str,
+    source: str,
+    revision: str | None,
+    report: Callable[[str], None],
+) -> None:
+    """Check a folder, fetch what a hub has better, and check that again."""
+    saved = _load_saved(target, model_id, revision)
+    check = verify_folder(target, saved, report=report) if saved else None
+    if check:
+        return
+    manifest = fetch_manifest(model_id, source=source, revision=revision)
+    if saved is None or saved.files != manifest.files:
+        check = verify_folder(target, manifest, report=report)
+    manifest.save(target)
+    for _ in range(ATTEMPTS):
+        if check:
+            return
+        _fetch(manifest, check, report)
+        check = verify_folder(target, manifest.only(check.to_fetch), report=report)
+    if not check:
+        raise DownloadError(
+            f"{', '.join(check.to_fetch)} came wrong twice from {HUBS[source].title}: something on "
+            "the way changes the bytes, so try another network or the other source."
+        )
+
+
+def _is_wanted(name: str) -> bool:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        return False
+    return any(fnmatch(path.name, pattern) for pattern in WANTED)
+
+
+def _load_saved(target: Path, model_id: str, revision: str | None) -> Manifest | None:
+    try:
+        saved = Manifest.load(target)
+    except ManifestError:
+        return None
+    matches = saved.model_id == model_id and revision in (None, saved.revision)
+    return saved if matches else None
+
+
+def _fetch(manifest: Manifest, check: Verification, report: Callable[[str], None]) -> None:
+    """Fetch the files that a check found wanting, in a process of its own."""
+    target = check.folder
+    for name in (*check.damaged, *check.wrong_size):
+        (target / name).unlink()
+    landed = _count_landed(manifest, target)
+    check_disk(target, round(HEADROOM * (manifest.total_bytes - landed)))
+    job = {
+        "source": manifest.source,
+        "model_id": manifest.model_id,
+        "revision": manifest.revision,
+        "target": str(target),
+        "names": check.to_fetch,
+    }
+    while failure := _run_job(job, manifest, report):
+        before, landed = landed, _count_landed(manifest, target)
+        if not failure.broken or landed <= before:
+            raise DownloadError(failure.sentence)
+        report(f"The connection broke off: going on with {format_bytes(landed)} here.")
+
+
+def _run_job(
+    job: dict[str, object], manifest: Manifest, report: Callable[[str], None]
+) -> Failure | None:
+    """Run `helpers.hubs` on a job and watch the folder grow; returns why it failed, if so."""
+    target = Path(str(job["target"]))
+    progress = Progress("Downloading", manifest.total_bytes, report)
+    with subprocess.Popen(
+        [sys.executable, "-m", "helpers.hubs", json.dumps(job)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            while _is_running(process):
+                progress.update(_count_landed(manifest, target))
+                if shutil.disk_usage(target).free < FULL:
+                    return explain_full_disk(target)
+            said = process.stdout.read()
+        except KeyboardInterrupt:
+            landed = format_bytes(_count_landed(manifest, target))
+            whole = format_bytes(manifest.total_bytes)
+            report(f"Stopped with {landed} of {whole} here: the next call goes on from there.")
+            raise
+        finally:
+            process.kill()
+    if said:
+        return Failure(**json.loads(said))
+    if process.returncode:
+        return Failure(f"The download ended with code {process.returncode}: run the cell again.")
+    return None
+
+
+def _is_running(process: subprocess.Popen) -> bool:
+    """Wait up to half a second for a process to end."""
+    try:
+        process.wait(timeout=0.5)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _count_landed(manifest: Manifest, target: Path) -> int:
+    """Bytes of the model that are on the disk, in finished and in half-downloaded files."""
+    landed = 0
+    unfinished = HUBS[manifest.source].unfinished(target)
+    finished = {target / file.name for file in manifest.files}
+    for path in (*finished, *unfinished.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # it has just been moved into place
+            landed += path.stat().st_size if path.is_file() else 0
+    return min(landed, manifest.total_bytes)

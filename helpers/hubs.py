@@ -1,0 +1,222 @@
+"""The two hubs that hold the model: how each lists its files and fetches some of them.
+
+`python -m helpers.hubs JOB` is the process that `helpers.download` starts to fetch files: both
+libraries download in threads that an interrupt does not reach, and a process can be ended.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from glob import escape
+from pathlib import Path
+
+from helpers.manifest import ManifestFile
+
+# Names of exception classes: they come from four libraries, none of which is imported here.
+UNKNOWN = ("NotExistError", "RepositoryNotFoundError", "RevisionNotFoundError")
+BROKEN = (
+    "ChunkedEncodingError",
+    "ConnectionError",
+    "LocalEntryNotFoundError",
+    "MaxRetryError",
+    "Timeout",
+)
+
+
+def list_modelscope(model_id: str, revision: str) -> list[ManifestFile]:
+    """ModelScope's list: it gives a sha256 for every file."""
+    from modelscope.hub.api import HubApi
+
+    api = HubApi()
+    with api.session:
+        endpoint = api.get_endpoint_for_read(model_id, repo_type="model")
+        revision = api.get_valid_revision(model_id, revision=revision, endpoint=endpoint)
+        files = api.get_model_files(model_id, revision, recursive=True, endpoint=endpoint)
+    return [
+        ManifestFile(f["Path"], f["Size"], f"sha256:{f['Sha256']}" if f.get("Sha256") else "")
+        for f in files
+        if f["Type"] != "tree"
+    ]
+
+
+def fetch_modelscope(model_id: str, revision: str, target: Path, names: list[str]) -> None:
+    """Fetch with the call that notebook 01 shows. ModelScope checks each sha256 by itself."""
+    from modelscope import snapshot_download
+    from modelscope.hub.errors import FileIntegrityError
+
+    # A file whose bytes came wrong is thrown away; the check that follows finds it missing.
+    with contextlib.suppress(FileIntegrityError):
+        snapshot_download(
+            model_id,
+            cache_dir=str(target.parent.parent),
+            revision=revision,
+            allow_patterns=[escape(name) for name in names],
+        )
+
+
+def _find_modelscope_unfinished(target: Path) -> Path:
+    owner, name = target.parts[-2:]
+    return target.parent.parent / "._____temp" / owner / name.replace("___", ".")
+
+
+def list_huggingface(model_id: str, revision: str) -> list[ManifestFile]:
+    """Hugging Face's list: a sha256 for large files, Git's SHA-1 for small ones."""
+    from huggingface_hub import HfApi
+
+    endpoint = os.environ.get("HF_ENDPOINT")
+    info = HfApi(endpoint=endpoint).model_info(model_id, revision=revision, files_metadata=True)
+    return [
+        ManifestFile(
+            f.rfilename,
+            f.size or 0,
+            f"sha256:{f.lfs.sha256}" if f.lfs else f"git-blob:{f.blob_id}",
+        )
+        for f in info.siblings or []
+    ]
+
+
+def fetch_huggingface(model_id: str, revision: str, target: Path, names: list[str]) -> None:
+    """Fetch into the same folder. Hugging Face's library compares sizes only."""
+    from huggingface_hub import snapshot_download
+
+    snapshot_download(
+        model_id,
+        revision=revision,
+        local_dir=target,
+        allow_patterns=[escape(name) for name in names],
+    )
+
+
+@dataclass(frozen=True)
+class Hub:
+    """What the course needs to know of a hub.
+
+    `unfinished` gives the folder in which the hub's library keeps half-downloaded files of the
+    model folder it is given.
+    """
+
+    title: str
+    revision: str
+    list_files: Callable[[str, str], list[ManifestFile]]
+    fetch: Callable[[str, str, Path, list[str]], None]
+    unfinished: Callable[[Path], Path]
+
+
+HUBS = {
+    "modelscope": Hub(
+        "ModelScope",
+        "master",
+        list_modelscope,
+        fetch_modelscope,
+        _find_modelscope_unfinished,
+    ),
+    "huggingface": Hub(
+        "Hugging Face",
+        "main",
+        list_huggingface,
+        fetch_huggingface,
+        lambda target: target / ".cache" / "huggingface" / "download",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a hub could not be used, as one sentence with the way out.
+
+    `broken` is True where the connection is to blame, so that trying again makes sense.
+    """
+
+    sentence: str
+    broken: bool = False
+
+
+def explain_failure(error: BaseException, source: str, model_id: str, target: Path) -> Failure:
+    """Turn what a library raised into one sentence."""
+    title = HUBS[source].title
+    causes = list(_walk_causes(error))
+    numbers = {c.errno for c in causes if isinstance(c, OSError)}
+    kinds = {kind.__name__ for c in causes for kind in type(c).__mro__}
+    # ModelScope hands the response itself to HTTPError, others set its `response`.
+    responses = [r for c in causes for r in (*c.args, getattr(c, "response", None))]
+    statuses = {r.status_code for r in responses if hasattr(r, "status_code")}
+    if numbers & {errno.ENOSPC, errno.EDQUOT}:
+        return explain_full_disk(target)
+    if numbers & {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return Failure(
+            f"{target} cannot be written to: see to its permissions, or set COURSE_MODELS to a "
+            "folder of your own."
+        )
+    if kinds.intersection(UNKNOWN) or 404 in statuses:
+        return Failure(
+            f"{title} does not have {model_id} at this revision, or not all of its files: check "
+            "the spelling of the model id (capitals count) and of the revision."
+        )
+    if statuses & {401, 403}:
+        return Failure(
+            f"{title} does not give {model_id} to you: log in with its command line tool, or "
+            "accept the licence on the model's page."
+        )
+    if kinds.intersection(BROKEN) or any(status >= 500 for status in statuses):
+        return _explain_broken(source)
+    first_line = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Failure(f"{title} failed with {first_line}")
+
+
+def explain_full_disk(target: Path) -> Failure:
+    """The sentence for a disk that became full during a download."""
+    return Failure(
+        f"The disk of {target} is full: what came so far is kept, so free some space and run the "
+        "cell again, or set COURSE_MODELS to a folder on a larger disk."
+    )
+
+
+def _explain_broken(source: str) -> Failure:
+    other = next(name for name in HUBS if name != source)
+    return Failure(
+        f"{HUBS[source].title} cannot be reached, or the connection broke off: check network and "
+        "proxy and run the cell again, which goes on where it stopped, or take "
+        f'source="{other}".',
+        broken=True,
+    )
+
+
+def _walk_causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception and all that it came from, in whichever way it carries them."""
+    pending, seen = [error], set()
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        links = [current.__cause__, current.__context__, getattr(current, "reason", None)]
+        pending += [c for c in [*links, *current.args] if isinstance(c, BaseException)]
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it closes the pipe, or is gone."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+def main() -> None:
+    """Fetch what the job says; if that fails print a `Failure` as JSON, and nothing else."""
+    job = json.loads(sys.argv[1])
+    target = Path(job["target"])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            HUBS[job["source"]].fetch(job["model_id"], job["revision"], target, job["names"])
+        except Exception as error:
+            failure = explain_failure(error, job["source"], job["model_id"], target)
+            print(json.dumps(asdict(failure)), file=sys.__stdout__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The checks of notebook 01 accept every right answer and say what is wrong with others."""
+
+from pathlib import Path
+
+import pytest
+
+from helpers.exercises import nb01
+from helpers.manifest import FileCheck, Verification
+
+CHECK = Verification(
+    Path("copy"),
+    (
+        FileCheck("config.json", 1000, 1000, "damaged"),
+        FileCheck("merges.txt", 300, 200, "wrong size"),
+        FileCheck("vocab.json", 40, None, "missing"),
+        FileCheck("tokenizer.json", 5000, 5000, "whole"),
+        FileCheck("notes.txt", None, 7, "extra"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "answer", [2_127_532_032, 2127532032.0, "2,127,532,032", "2 127 532 032 parameters"]
+)
+def test_the_small_relative_is_accepted(answer):
+    assert nb01.check_small_relative(answer).ok
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (..., "Nothing here yet"),
+        (None, "no number"),
+        ("two billion", "no number"),
+        (True, "no number"),
+        (4_437_815_808, "4B model again"),
+        (1_720_574_976, "vision part is missing"),
+        (2_135_922_688, "2048"),
+        (2_362_413_056, "32 attention heads"),
+        (2_000_000_000, "change the five numbers"),
+        (float("nan"), "no number"),
+    ],
+)
+def test_a_wrong_small_relative_gets_its_reason(answer, hint):
+    verdict = nb01.check_small_relative(answer)
+    assert not verdict.ok
+    assert hint in verdict.text
+
+
+@pytest.mark.parametrize("answer", [5_242_315_776 / 2**30, 4.88, "4.88 GiB", "4.882"])
+def test_the_weights_with_fp8_are_accepted(answer):
+    assert nb01.check_half_fp8(answer).ok
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (..., "Nothing here yet"),
+        ([4.88], "no number"),
+        (float("inf"), "no number"),
+        (5_242_315_776, "Right in bytes"),
+        (5_242_315_776 / 1e9, "that is in GB"),
+        (2 * 4_437_815_808 / 2**30, "two bytes for every"),
+        (4_437_815_808 / 2**30, "one byte for every"),
+        ((2 * 4_437_815_808 - 2_689_597_440) / 2**30, "attention shrinks too"),
+        ((2 * 4_437_815_808 - 943_718_400) / 2**30, "feed-forward shrinks too"),
+        ((5_242_315_776 - 388_956_160) / 2**30, "token embedding keeps"),
+        ((5_242_315_776 - 415_347_712) / 2**30, "vision part keeps"),
+        ((943_718_400 + 2_689_597_440) / 2**30, "the rest is to be added"),
+        (3, "attention and feed-forward at one byte"),
+    ],
+)
+def test_wrong_weights_with_fp8_get_their_reason(answer, hint):
+    verdict = nb01.check_half_fp8(answer)
+    assert not verdict.ok
+    assert hint in verdict.text
+
+
+@pytest.mark.parametrize("answer", [1340, "1,340 bytes", 1340.0])
+def test_the_bytes_to_fetch_are_accepted(answer):
+    assert nb01.check_bytes_to_fetch(answer, CHECK).ok
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (..., "Nothing here yet"),
+        (("config.json",), "no number"),
+        (1200, "bytes found"),
+        (6340, "whole folder"),
+        (3, "number of files"),
+        (340, "damaged file comes whole"),
+        (1300, "missing file comes too"),
+        (0, "add up"),
+    ],
+)
+def test_wrong_bytes_to_fetch_get_their_reason(answer, hint):
+    verdict = nb01.check_bytes_to_fetch(answer, CHECK)
+    assert not verdict.ok
+    assert hint in verdict.text
