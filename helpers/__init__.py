@@ -1,0 +1,4 @@
+"""The small package behind the notebooks: places, server, media, downloads and checks.
+
+Importing any of it is quick and brings in neither torch nor vLLM.
+"""
