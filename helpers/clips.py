@@ -153,7 +153,12 @@ def open_clip(path: Path) -> "InputContainer":
 
 
 def find_video(container: "InputContainer", path: Path) -> "VideoStream":
-    """Return the first video stream, ready to decode on several threads."""
+    """Return the first video stream, decoded on this thread alone.
+
+    Not on several: once torchvision is imported, PyAV hands FFmpeg's complaints about a damaged
+    file to Python's logging, and a decoder thread that complains while the container is closed
+    waits for ever.
+    """
     if not container.streams.video:
         kinds = " and ".join(sorted({stream.type for stream in container.streams})) or "nothing"
         raise MediaError(
@@ -165,7 +170,7 @@ def find_video(container: "InputContainer", path: Path) -> "VideoStream":
             f"{name_file(path)} is coded in a way that FFmpeg does not know here: convert it to "
             "MP4 with H.264."
         )
-    stream.thread_type = "AUTO"
+    stream.thread_type = "NONE"
     return stream
 
 

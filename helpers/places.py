@@ -214,6 +214,11 @@ def _cpu_profile() -> dict:
             Flag("--max-model-len", "16384", "Longest request, prompt and reply, in tokens."),
             Flag("--dtype", "float32", "The CPU build fails in guided decoding with bfloat16."),
             Flag("--enforce-eager", None, "Run the model as it is, without compiling it first."),
+            Flag(
+                "--max-num-batched-tokens",
+                "65536",
+                "Read any prompt in one go: this build dies of a seeded request read in pieces.",
+            ),
         ),
     }
 

@@ -193,13 +193,14 @@ class Server:
             raise
 
     def stop(self) -> str:
-        """Stop the server and everything it started; returns one sentence."""
+        """Stop the course's server on this port, whoever started it; returns one sentence."""
         if self.place.name == "remote":
             return "The remote server goes on: whoever runs it stops it."
         atexit.unregister(self.stop)
-        if self.record is None:
-            return "No server of this notebook is running."
-        record, self.record, self._owned, self.model = self.record, None, False, ""
+        record = self.record or self._find_record()
+        self.record, self._owned, self.model = None, False, ""
+        if record is None:
+            return f"No server of the course runs on port {self.place.port}."
         return stop_record(record)
 
     def __enter__(self) -> "Server":
@@ -222,15 +223,22 @@ class Server:
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(str(self))}</p>"
 
+    def _find_record(self) -> Record | None:
+        return next((r for r in find_servers() if r.port == self.place.port), None)
+
     def _find_running(self) -> Record | None:
-        """The record of our own server on this port, if it lives and runs the same command."""
-        record = next((r for r in find_servers() if r.port == self.place.port), None)
+        """Our own server on this port, if it lives and was started as this one would be.
+
+        The share of the card may differ: a place that is found while a server holds the card
+        asks for what is left.
+        """
+        record = self._find_record()
         if record is None:
             return None
         if not record.alive():
             print(f"Cleaning up after a server that was killed: {stop_record(record)}")
             return None
-        if record.command != self.arguments:
+        if _without_share(record.command) != _without_share(self.arguments):
             raise ServerError(
                 f"The course's server on port {record.port} runs {record.model} with other flags. "
                 "Stop it first: `from helpers.server import stop_servers; stop_servers()`."
@@ -364,6 +372,14 @@ def find_holder(port: int) -> str:
                     break
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return "another user's program"
+
+
+def _without_share(command: list[str]) -> list[str]:
+    """The command without the place's own --gpu-memory-utilization and its value."""
+    if "--gpu-memory-utilization" not in command:
+        return command
+    at = command.index("--gpu-memory-utilization")
+    return command[:at] + command[at + 2 :]
 
 
 def _get(place: Place, path: str, *, below_v1: bool = True) -> httpx.Response:

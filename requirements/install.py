@@ -24,6 +24,7 @@ PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 DONE = VENV / "course-setup"
 POCKET = ROOT / "pocket_model"
+TEMPLATE = "chat_template.jinja"
 VERSIONS = ((3, 12), (3, 13), (3, 11))  # the best first
 TORCH = ("torch==2.8.0", "torchvision==0.23.0", "torchaudio==2.8.0")
 
@@ -88,7 +89,7 @@ def fingerprint(lock: Path) -> str:
     """What the set-up was made from; a change of any of it makes it run again."""
     parts = [lock, HERE / "install.py", ROOT / "pyproject.toml"]
     if lock.name.startswith("cpu"):
-        parts += sorted(POCKET.glob("*.*"))
+        parts += [POCKET / name for name in ("make_untrained.py", "corpus.txt", TEMPLATE)]
     digest = hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in parts)).hexdigest()
     return f"{lock.name} {digest}"
 
@@ -167,25 +168,35 @@ def install_uv(lock: Path) -> None:
 
 def install_packages(lock: Path) -> None:
     """Install exactly what the lock lists, with byte code; torch for CPUs where it can be had."""
-    watch = [] if sys.stderr.isatty() else ["--quiet"]
-    sync = [UV, "pip", "sync", *watch, "--python", PYTHON, "--compile-bytecode"]
-    if not lock.name.startswith("cpu"):
+    sync = [UV, "pip", "sync", *watch(), "--python", PYTHON, "--compile-bytecode"]
+    if lock.name.startswith("cpu"):
+        if install_small_torch(lock, sync):
+            return
+        say(f"installing the packages of {lock.name}: about 4 GB to download, 8 GB on disk")
+        say("(PyTorch's own index, which has a smaller build for CPUs, does not answer)")
+    else:
         say(f"installing the packages of {lock.name}")
-        run(*sync, lock)
-        return
+    run(*sync, lock)
+
+
+def install_small_torch(lock: Path, sync: list) -> bool:
+    """Take torch in its build for CPUs from PyTorch's index; False where that does not work."""
     local = [f"{pin}+cpu" for pin in TORCH]
     torch = [UV, "pip", "install", "--python", PYTHON, "--no-deps", "--torch-backend", "cpu"]
     if try_run(*torch, "--dry-run", *local):
-        say(f"installing the packages of {lock.name}: about 4 GB to download, 8 GB on disk")
-        say("(PyTorch's own index, which has a smaller build for CPUs, does not answer)")
-        run(*sync, lock)
-        return
+        return False
     say(f"installing the packages of {lock.name}, torch in its smaller build for CPUs")
     with tempfile.TemporaryDirectory() as folder:
         rest = Path(folder) / lock.name
         rest.write_text(without_torch(lock.read_text()))
         run(*sync, rest)
-    run(*torch, *watch, "--compile-bytecode", *local)
+    call = [str(word) for word in (*torch, *watch(), "--compile-bytecode", *local)]
+    return subprocess.run(call, env=quiet_environment()).returncode == 0
+
+
+def watch() -> list[str]:
+    """Let uv show its progress to a person, and be quiet elsewhere."""
+    return [] if sys.stderr.isatty() else ["--quiet"]
 
 
 def without_torch(lock: str) -> str:

@@ -19,6 +19,7 @@ from helpers.server import (
     Record,
     Server,
     ServerError,
+    _without_share,
     check_port_free,
     find_servers,
     stop_record,
@@ -283,3 +284,11 @@ def test_stages_follow_the_log() -> None:
     )
     assert strip_colours("\x1b[1;36m(APIServer pid=7)\x1b[0;0m INFO") == "(APIServer pid=7) INFO"
     assert find_error_line("x\nValueError: bad\nmore") == "ValueError: bad"
+
+
+def test_the_share_of_the_card_does_not_make_another_server() -> None:
+    share = ["--gpu-memory-utilization", "0.90"]
+    assert _without_share(["vllm", *share, "--port", "1"]) == ["vllm", "--port", "1"]
+    assert _without_share(["vllm", "--port", "1"]) == ["vllm", "--port", "1"]
+    asked_for = ["vllm", *share, "--port", "1", "--gpu-memory-utilization", "0.5"]
+    assert _without_share(asked_for)[-1] == "0.5"

@@ -1,0 +1,249 @@
+"""Checks for the exercises of notebook 06, Reason over video offline."""
+
+import ast
+import contextlib
+import io
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from helpers.exercises import BLANK, Verdict, is_blank, right, wrong
+from helpers.places import MEDIA
+
+GIB = 2**30
+
+# Exercise 1: one RTX 5090. The figures are those of the notebook's text and of notebook 02:
+# weights as vLLM 0.26 reports them, the largest picture and clip as 0.11 reserves for them.
+CARD = 31.4 * GIB  # of the 32 GB it is sold with, what a program sees
+WEIGHTS = 8.69 * GIB
+WORKING_MEMORY = 3.1 * GIB
+OUTSIDE = 1.01 * GIB  # CUDA graphs, not counted in the share
+KV_BYTES = 2 * 36 * 8 * 128 * 2  # a token of Qwen3-VL-4B: K and V, layers, heads, numbers, bytes
+NEEDED = 2_090 + 1_000
+WHOLE = 262_144
+
+# Exercise 2
+CLIP = MEDIA / "traffic_light.mp4"
+CLIP_SECONDS = 8.0
+MIN_FRAMES = 8
+MAX_TOKENS = 1_000
+
+
+def check_engine(answer: object) -> Verdict:
+    """Exercise 1: keyword arguments with which `LLM` starts on one RTX 5090 and is safe."""
+    if is_blank(answer):
+        return BLANK
+    if not isinstance(answer, dict) or not all(isinstance(name, str) for name in answer):
+        return wrong("`answer` is to be a dictionary such as {'seed': 0}, names as text.")
+    fault = _find_share_fault(answer) or _find_length_fault(answer) or _find_other_fault(answer)
+    if fault:
+        return wrong(fault)
+    length = answer["max_model_len"]
+    return right(
+        f"It starts: {length:,} tokens at most need {length * KV_BYTES / GIB:.2f} GiB of KV "
+        "cache, and the request fits."
+    )
+
+
+def _find_share_fault(answer: dict) -> str:
+    share = answer.get("gpu_memory_utilization", 0.9)
+    if isinstance(share, bool) or not isinstance(share, int | float):
+        return f"gpu_memory_utilization is to be a number between 0 and 1, not {share!r}."
+    if not 0 < share <= 1:
+        return f"gpu_memory_utilization is a share of the card, above 0 and at most 1, not {share}."
+    if (1 - share) * CARD < OUTSIDE + GIB / 2:
+        left = (1 - share) * CARD / GIB
+        return (
+            f"gpu_memory_utilization={share} leaves {left:.2f} GiB of the card for CUDA graphs "
+            "(about 1 GiB), the desktop and everybody else: 0.9 is plenty."
+        )
+    if share * CARD < WEIGHTS + WORKING_MEMORY:
+        return (
+            f"gpu_memory_utilization={share} is {share * CARD / GIB:.1f} GiB, less than the "
+            f"weights ({WEIGHTS / GIB:.1f}) and their working memory."
+        )
+    return ""
+
+
+def _find_length_fault(answer: dict) -> str:
+    """What is wrong with max_model_len, given a share that passed."""
+    length = answer.get("max_model_len")
+    if length is None:
+        return (
+            f"max_model_len is missing, so it is {WHOLE:,} tokens, and vLLM wants "
+            f"{WHOLE * KV_BYTES / GIB:.0f} GiB of KV cache to start."
+        )
+    if isinstance(length, bool) or not isinstance(length, int):
+        return f"max_model_len is to be a whole number of tokens, not {length!r}."
+    if length < NEEDED:
+        return (
+            f"max_model_len={length} is too short: prompt and reply together are {NEEDED:,} tokens."
+        )
+    share = answer.get("gpu_memory_utilization", 0.9)
+    room = share * CARD - WEIGHTS - WORKING_MEMORY
+    if length * KV_BYTES > room:
+        return (
+            f"max_model_len={length} needs {length * KV_BYTES / GIB:.1f} GiB of KV cache, and "
+            f"about {room / GIB:.1f} GiB are left for it: make it shorter."
+        )
+    return ""
+
+
+def _find_other_fault(answer: dict) -> str:
+    cards = answer.get("tensor_parallel_size", 1)
+    if cards != 1 or isinstance(cards, bool):
+        return f"tensor_parallel_size={cards!r}: there is one card, so it is 1, or left out."
+    if answer.get("trust_remote_code"):
+        return "trust_remote_code lets code from the model's folder run, and nothing here needs it."
+    unknown = sorted(set(answer) - _list_engine_arguments())
+    if unknown:
+        return f"LLM has no argument {unknown[0]!r}: look at how it is spelled."
+    return ""
+
+
+def _list_engine_arguments() -> set[str]:
+    """The names that `LLM` accepts beside `model`, read in vLLM's source: importing it is slow."""
+    folder = Path(find_spec("vllm").origin).parent
+    tree = ast.parse((folder / "engine" / "arg_utils.py").read_text(encoding="utf-8"))
+    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    fields = next(node for node in classes if node.name == "EngineArgs").body
+    return {field.target.id for field in fields if isinstance(field, ast.AnnAssign)}
+
+
+def check_clip_messages(answer: object) -> Verdict:
+    """Exercise 2: messages whose clip gives 8 frames or more for 1,000 visual tokens or fewer."""
+    if is_blank(answer):
+        return BLANK
+    try:
+        part = _find_clip_part(answer)
+        frames, metadata = _read_clip(answer)
+    except ValueError as error:
+        return wrong(str(error))
+    count, _, height, width = frames.shape
+    tokens = -(-count // 2) * (height // 32) * (width // 32)
+    seconds = [float(index) / metadata["fps"] for index in metadata["frames_indices"]]
+    offset = float(part.get("video_start") or 0)
+    if count < MIN_FRAMES:
+        return wrong(f"Only {count} frames are taken; at least {MIN_FRAMES} are wanted.")
+    if offset + seconds[0] > 0.6 or offset + seconds[-1] < CLIP_SECONDS - 1.1:
+        return wrong(
+            f"The frames go from {offset + seconds[0]:.1f} to {offset + seconds[-1]:.1f} s; the "
+            f"whole clip of {CLIP_SECONDS:.0f} s is wanted."
+        )
+    if tokens > MAX_TOKENS:
+        return wrong(
+            f"{count} frames of {width}×{height} px cost {tokens:,} visual tokens, more than "
+            f"{MAX_TOKENS:,}: take fewer frames (fps, nframes) or smaller ones (max_pixels)."
+        )
+    return right(f"{count} frames of {width}×{height} px for {tokens:,} visual tokens.")
+
+
+def _find_clip_part(answer: object) -> dict:
+    """The one clip part of the messages; raises ValueError with what is wrong."""
+    if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
+        raise ValueError("`answer` is to be a list of messages, each a dictionary.")
+    contents = [one.get("content") for one in answer if one.get("role") == "user"]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    parts = [part for part in parts if isinstance(part, dict)]
+    if any("video_url" in part for part in parts):
+        raise ValueError(
+            'video_url is for the server and llm.chat; here it is {"type": "video", "video": PATH}.'
+        )
+    clips = [part for part in parts if "video" in part]
+    if len(clips) != 1:
+        raise ValueError(f"The messages hold {len(clips)} clips; one clip part is wanted.")
+    if not _has_question(contents):
+        raise ValueError('The question is missing: add {"type": "text", "text": …}.')
+    _check_clip_path(clips[0]["video"])
+    return clips[0]
+
+
+def _has_question(contents: list) -> bool:
+    texts = [content for content in contents if isinstance(content, str)]
+    for content in contents:
+        if isinstance(content, list):
+            texts += [part.get("text") for part in content if isinstance(part, dict)]
+    return any(isinstance(text, str) and text.strip() for text in texts)
+
+
+def _check_clip_path(video: object) -> None:
+    if isinstance(video, list | tuple):
+        raise ValueError("Give the file's path: lists of frames are rounded to 64 px in 0.0.14.")
+    if not isinstance(video, str):
+        raise ValueError(f"The path is to be a text: str(MEDIA / {CLIP.name!r}), not {video!r}.")
+    path = Path(url2pathname(urlsplit(video).path) if video.startswith("file://") else video)
+    if not path.is_file():
+        raise ValueError(f"There is no file {video}: use str(MEDIA / {CLIP.name!r}).")
+    if not path.samefile(CLIP):
+        raise ValueError(f"The clip is {path.name}; {CLIP.name} is wanted.")
+
+
+def _read_clip(answer: list) -> tuple:
+    """What `process_vision_info` makes of the messages: (frames, metadata) of the clip."""
+    from qwen_vl_utils import process_vision_info
+
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")  # torchvision announces the end of its decoder
+            _, videos, _ = process_vision_info(answer, True, True, image_patch_size=16)
+    except Exception as error:
+        raise ValueError(
+            f"process_vision_info stops with {type(error).__name__}: {error}"
+        ) from error
+    return videos[0]
+
+
+# Exercise 3: (why, text, tokens, finish_reason)
+OUTPUTS = (
+    ("it ends in the middle of a word", "A blue car waits at the li", 16, "length"),
+    ("it was cut, though right behind a full stop", "The light is red.", 128, "length"),
+    ("the model stopped by itself, without a full stop", "It drives off", 4, "stop"),
+    ("the model stopped by itself, at exactly 128 tokens", "It drives off.", 128, "stop"),
+    ("the model stopped at once and wrote nothing", "", 1, "stop"),
+)
+
+
+def check_is_cut(answer: object) -> Verdict:
+    """Exercise 3: a function that says whether an output of `generate` was cut off."""
+    if is_blank(answer):
+        return BLANK
+    if not callable(answer):
+        return wrong("`answer` is to be a function that takes one output of generate.")
+    for why, text, tokens, reason in OUTPUTS:
+        try:
+            verdict = bool(answer(_make_output(text, tokens, reason)))
+        except Exception as error:
+            return wrong(
+                f"Your function stops with {type(error).__name__}: {error}. It is given what "
+                "generate returns; the reply is in output.outputs[0]."
+            )
+        if verdict != (reason == "length"):
+            said = "cut" if verdict else "finished"
+            return wrong(f"Your function calls this reply {said}, but {why}: {text!r}")
+    return right(f"All {len(OUTPUTS)} outputs are judged rightly, and by what the engine says.")
+
+
+def _make_output(text: str, tokens: int, reason: str) -> SimpleNamespace:
+    """An output with the fields that vLLM 0.11's RequestOutput has and a function may read."""
+    completion = SimpleNamespace(
+        index=0,
+        text=text,
+        token_ids=list(range(tokens)),
+        cumulative_logprob=None,
+        logprobs=None,
+        finish_reason=reason,
+        stop_reason=None,
+        finished=lambda: True,
+    )
+    return SimpleNamespace(
+        request_id="0",
+        prompt="…",
+        prompt_token_ids=list(range(2090)),
+        outputs=[completion],
+        finished=True,
+        metrics=None,
+        num_cached_tokens=0,
+    )

@@ -1,0 +1,183 @@
+"""The exercises of notebook 03: right answers in many forms, wrong ones with their reason."""
+
+import copy
+import json
+import math
+from fractions import Fraction
+
+import pytest
+
+from helpers.exercises import nb03
+from tests.conftest import ROOT
+
+ARRIVALS = [0.210, 0.231, 0.250, 0.272, 0.291, 0.310, 0.332, 0.350, 0.371, 0.390, 0.410]
+TTFT, SPEED, BLUE = 0.21, 50.0, 0.1792213793306976
+ODD = [None, "", [], {}, object(), "many", [3], -1, True, math.nan, math.inf, "nan"]
+
+
+def test_unanswered() -> None:
+    verdicts = [
+        nb03.check_speed(ARRIVALS, ..., ...),
+        nb03.check_speed(ARRIVALS, TTFT, ...),
+        nb03.check_speed(ARRIVALS, ..., SPEED),
+        nb03.check_conversation(...),
+        nb03.check_probability(...),
+    ]
+    assert not any(verdicts)
+    assert all("Nothing here yet" in str(verdict) for verdict in verdicts)
+
+
+@pytest.mark.parametrize("answer", ODD)
+def test_odd_answers_are_wrong_and_never_fail(answer: object) -> None:
+    assert not nb03.check_speed(ARRIVALS, answer, SPEED)
+    assert not nb03.check_speed(ARRIVALS, TTFT, answer)
+    assert not nb03.check_conversation(answer)
+    assert not nb03.check_probability(answer)
+
+
+def test_the_notebook_asks_what_is_checked() -> None:
+    notebook = json.loads((ROOT / "notebooks" / "03_chat_with_text.ipynb").read_text())
+    code = "\n".join("".join(cell["source"]) for cell in notebook["cells"])
+    assert f"{ARRIVALS[0]:.3f}, " + ", ".join(f"{t:.3f}" for t in ARRIVALS[1:]) in code
+    assert json.dumps(nb03.LOGPROBS) in code
+    assert '"blue" at temperature 2' in code
+
+
+# 1: TTFT and tokens a second
+
+
+@pytest.mark.parametrize(
+    "ttft", [0.21, "0.21", "0.210 s", "210 ms", " 0.21 seconds", Fraction(21, 100)]
+)
+@pytest.mark.parametrize(
+    "speed", [50, 50.0, 49.99999, "50", "50 tokens/s", "50 tok/s", "50 per second"]
+)
+def test_right_speed(ttft: object, speed: object) -> None:
+    assert nb03.check_speed(ARRIVALS, ttft, speed), nb03.check_speed(ARRIVALS, ttft, speed).text
+
+
+def test_right_speed_of_other_arrivals() -> None:
+    assert nb03.check_speed([1.0, 1.5, 2.0], 1, 2)
+    assert not nb03.check_speed([1.0, 1.5, 2.0], 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("ttft", "speed", "hint"),
+    [
+        (210, 50, "milliseconds, seconds are asked"),
+        ("210", 50, "milliseconds, seconds are asked"),
+        (0.41, 50, "the last token"),
+        (0.231, 50, "from the request to the first"),
+        ("soon", 50, "is no time"),
+        (0.21, 55, "one fewer gaps"),
+        (0.21, 11 / 0.41, "counts the wait"),
+        (0.21, 10 / 0.41, "counts the wait"),
+        (0.21, 0.02, "seconds for one token"),
+        (0.21, 20, "milliseconds for one token"),
+        (0.21, 100, "divide the tokens after the first"),
+        (0.21, "fast", "is no number"),
+    ],
+)
+def test_wrong_speed(ttft: object, speed: object, hint: str) -> None:
+    verdict = nb03.check_speed(ARRIVALS, ttft, speed)
+    assert not verdict
+    assert hint in verdict.text
+
+
+# 2: a conversation
+
+
+def talk(*texts: object, system: str = "") -> list[dict]:
+    roles = ("user", "assistant")
+    turns = [{"role": roles[i % 2], "content": text} for i, text in enumerate(texts)]
+    return [{"role": "system", "content": system}, *turns] if system else turns
+
+
+def part(text: str) -> list[dict]:
+    return [{"type": "text", "text": text}]
+
+
+GOOD = ("My bicycle is orange.", "Nice.", "Name a fruit.", "A pear.", "What colour is my bicycle?")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        talk(*GOOD),
+        talk(*GOOD, system="Be brief."),
+        talk(*map(part, GOOD)),
+        talk("ORANGE is the paint of the bike", "ok", "2 + 2?", "4", "Its color, please."),
+        talk(*GOOD[:4], "Do you remember my bike?"),
+        [turn | {"name": "Ada"} for turn in talk(*GOOD)],
+    ],
+)
+def test_right_conversation(answer: list[dict]) -> None:
+    before = copy.deepcopy(answer)
+    assert nb03.check_conversation(answer), nb03.check_conversation(answer).text
+    assert answer == before
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (talk(*GOOD[:4]), "end with a question of the user's"),
+        (talk(*GOOD[:3]), "yours has 2"),
+        (talk(*GOOD, "Orange.", "Thanks."), "yours has 4"),
+        (talk(*GOOD[:1]), "yours has 1"),
+        (talk("My bicycle is red.", *GOOD[1:]), "does not say that a bicycle is orange"),
+        (talk("An orange.", *GOOD[1:]), "does not say that a bicycle is orange"),
+        (talk("My bicycle is orangeade.", *GOOD[1:]), "does not say that a bicycle is orange"),
+        (talk(GOOD[0], "Orange is nice.", *GOOD[2:]), "given away here: 'Orange is nice.'"),
+        (talk(*GOOD[:4], "Is my bicycle orange?"), "given away here: 'Is my"),
+        (talk(*GOOD, system="The bicycle is orange."), "given away here: 'The bicycle"),
+        (talk(*GOOD[:4], "Good night."), "does not ask"),
+        (talk(GOOD[0], "", *GOOD[2:]), "Message 2 has no text"),
+        (talk(GOOD[0], ..., *GOOD[2:]), "Message 2 has no text"),
+        (talk(GOOD[0], None, *GOOD[2:]), "Message 2 has no text"),
+        (talk(GOOD[0], [3], *GOOD[2:]), "Message 2 has no text"),
+        ([{"role": "user"}], "Message 1 has no text"),
+        (talk(*GOOD)[:2] + talk(*GOOD, system="Be brief."), "at the very start, once"),
+        ([talk(*GOOD)[0], *talk(*GOOD)[2:]], "where 'assistant' is due stands 'user'"),
+        (talk(*GOOD)[1:], "where 'user' is due stands 'assistant'"),
+        ([{"role": "human", "content": GOOD[0]}], "where 'user' is due stands 'human'"),
+        ([{"content": GOOD[0]}], "where 'user' is due stands None"),
+        ([{"role": "system", "content": "Be brief."}], "end with a question of the user's"),
+        (talk(*GOOD)[0], "a list of messages"),
+        (list(GOOD), "a list of messages"),
+    ],
+)
+def test_wrong_conversation(answer: object, hint: str) -> None:
+    verdict = nb03.check_conversation(answer)
+    assert not verdict
+    assert hint in verdict.text
+
+
+# 3: a probability
+
+
+@pytest.mark.parametrize("answer", [BLUE, 0.179, 0.18, "0.179", " 0.1792 ", "17.9 %", "17.92%"])
+def test_right_probability(answer: object) -> None:
+    assert nb03.check_probability(answer), nb03.check_probability(answer).text
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (100 * BLUE, "in per cent"),
+        (math.exp(-2.813 / 2), "divide by the sum"),
+        (math.exp(-2.813), "without any temperature"),
+        (math.exp(-2.813) / 2, "not the probability"),
+        (0.0606, "at temperature 1"),
+        (0.00442, "at temperature 0.5"),
+        (0.694, "the one of red"),
+        (0.127, "the one of green"),
+        (0.5, "divide each logprob by 2"),
+        (-1.4065, "divide each logprob by 2"),
+        ("blue", "is no number"),
+        ("%", "is no number"),
+    ],
+)
+def test_wrong_probability(answer: object, hint: str) -> None:
+    verdict = nb03.check_probability(answer)
+    assert not verdict
+    assert hint in verdict.text

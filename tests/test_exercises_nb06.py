@@ -1,0 +1,174 @@
+"""The exercises of notebook 06: right answers in many forms, wrong ones with their reason."""
+
+import copy
+
+import pytest
+
+from helpers.exercises import nb06
+from helpers.places import MEDIA
+
+CHECKS = [nb06.check_engine, nb06.check_clip_messages, nb06.check_is_cut]
+CLIP = str(MEDIA / "traffic_light.mp4")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_unanswered(check: object) -> None:
+    verdict = check(...)
+    assert not verdict
+    assert "Nothing here yet" in str(verdict)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("answer", [None, "", [], {}, object(), "many", [3], -1, {3: 4}, [{}]])
+def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> None:
+    assert not check(answer)
+
+
+# 1: the engine's arguments
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"max_model_len": 16384},
+        {"max_model_len": 4096, "gpu_memory_utilization": 0.9, "tensor_parallel_size": 1},
+        {"max_model_len": 3090, "trust_remote_code": False, "seed": 0, "enforce_eager": False},
+        {"max_model_len": 100_000, "gpu_memory_utilization": 0.95},
+        {"max_model_len": 8192, "limit_mm_per_prompt": {"image": 0, "video": 1}, "dtype": "auto"},
+        {"max_model_len": 8192, "gpu_memory_utilization": 0.5, "max_num_seqs": 4},
+    ],
+)
+def test_right_engine(answer: dict) -> None:
+    before = copy.deepcopy(answer)
+    assert nb06.check_engine(answer), nb06.check_engine(answer).text
+    assert answer == before
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ({}, "36 GiB"),
+        ({"max_model_len": None}, "36 GiB"),
+        ({"max_model_len": 262_144}, "36.0 GiB of KV cache"),
+        ({"max_model_len": 131_072}, "18.0 GiB of KV cache"),
+        ({"max_model_len": 2_048}, "too short"),
+        ({"max_model_len": "16k"}, "whole number"),
+        ({"max_model_len": True}, "whole number"),
+        ({"max_model_len": 8192, "gpu_memory_utilization": 0.99}, "leaves 0.31 GiB"),
+        ({"max_model_len": 8192, "gpu_memory_utilization": 1}, "leaves 0.00 GiB"),
+        ({"max_model_len": 8192, "gpu_memory_utilization": 0.2}, "less than the weights"),
+        ({"max_model_len": 65_536, "gpu_memory_utilization": 0.6}, "make it shorter"),
+        ({"max_model_len": 8192, "gpu_memory_utilization": 90}, "above 0 and at most 1"),
+        ({"max_model_len": 8192, "gpu_memory_utilization": "0.9"}, "a number between"),
+        ({"max_model_len": 8192, "tensor_parallel_size": 2}, "one card"),
+        ({"max_model_len": 8192, "tensor_parallel_size": 0}, "one card"),
+        ({"max_model_len": 8192, "trust_remote_code": True}, "nothing here needs it"),
+        ({"max_model_len": 8192, "gpu_memory_utilisation": 0.8}, "how it is spelled"),
+        ({"max_model_len": 8192, "max-num-seqs": 4}, "no argument 'max-num-seqs'"),
+        ([("max_model_len", 8192)], "a dictionary"),
+    ],
+)
+def test_wrong_engine(answer: object, hint: str) -> None:
+    verdict = nb06.check_engine(answer)
+    assert not verdict
+    assert hint in verdict.text
+
+
+# 2: a clip for 1,000 tokens
+
+
+def ask(clip: object, text: object = "When does the light turn green?") -> list[dict]:
+    return [{"role": "user", "content": [clip, {"type": "text", "text": text}]}]
+
+
+def clip(video: object = CLIP, **settings: object) -> dict:
+    return {"type": "video", "video": video, **settings}
+
+
+CELL = 32 * 32
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ask(clip(fps=1, max_pixels=250 * CELL)),
+        ask(clip(nframes=8, max_pixels=240 * CELL)),
+        ask(clip(nframes=10, resized_height=288, resized_width=512)),
+        ask(clip(min_pixels=64 * CELL, max_pixels=124 * CELL)),
+        ask(clip(MEDIA.joinpath("traffic_light.mp4").as_uri(), fps=1, max_pixels=250 * CELL)),
+        [{"role": "system", "content": "Be brief."}, *ask(clip(fps=1, max_pixels=250 * CELL))],
+        [
+            {"role": "user", "content": [clip(fps=1, max_pixels=250 * CELL)]},
+            {"role": "user", "content": "When does it turn green?"},
+        ],
+    ],
+)
+def test_right_clip(answer: list[dict]) -> None:
+    before = copy.deepcopy(answer)
+    assert nb06.check_clip_messages(answer), nb06.check_clip_messages(answer).text
+    assert answer == before
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (ask(clip()), "16 frames of 864×480 px cost 3,240 visual tokens"),
+        (ask(clip(fps=1)), "cost 1,620 visual tokens"),
+        (ask(clip(nframes=4)), "Only 4 frames"),
+        (ask(clip(video_end=4.0, nframes=8, max_pixels=250 * CELL)), "go from 0.0 to"),
+        (ask(clip(video_start=3.0, nframes=8, max_pixels=250 * CELL)), "go from 3.0 to"),
+        (ask(clip(max_pixels=100 * CELL)), "process_vision_info stops with AssertionError"),
+        (ask(clip(fps=1, nframes=8)), "process_vision_info stops with AssertionError"),
+        (ask(clip(), " "), "The question is missing"),
+        (ask(clip(), None), "The question is missing"),
+        ([{"role": "user", "content": "What happens?"}], "hold 0 clips"),
+        ([{"role": "user", "content": [clip(), clip()]}], "hold 2 clips"),
+        (ask({"type": "video_url", "video_url": {"url": CLIP}}), "for the server"),
+        (ask(clip(["a.png", "b.png"])), "lists of frames"),
+        (ask(clip(MEDIA / "traffic_light.mp4")), "is to be a text"),
+        (ask(clip("traffic_light.mp4")), "There is no file"),
+        (ask(clip(str(MEDIA / "rolling_ball.mp4"), fps=1)), "rolling_ball.mp4; traffic_light.mp4"),
+        (ask(clip())[0], "a list of messages"),
+    ],
+)
+def test_wrong_clip(answer: object, hint: str) -> None:
+    verdict = nb06.check_clip_messages(answer)
+    assert not verdict
+    assert hint in verdict.text
+
+
+# 3: was it cut?
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda output: output.outputs[0].finish_reason == "length",
+        lambda output: output.outputs[0].finish_reason != "stop",
+        lambda output: any(one.finish_reason == "length" for one in output.outputs),
+        lambda output: int(output.outputs[0].finish_reason == "length"),
+    ],
+)
+def test_right_is_cut(answer: object) -> None:
+    assert nb06.check_is_cut(answer), nb06.check_is_cut(answer).text
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda output: True, "calls this reply cut, but the model stopped by itself"),
+        (lambda output: False, "calls this reply finished, but it ends in the middle"),
+        (lambda output: not output.outputs[0].text.endswith("."), "behind a full stop"),
+        (lambda output: not output.outputs[0].text.strip().endswith("."), "behind a full stop"),
+        (lambda output: len(output.outputs[0].token_ids) >= 128, "in the middle of a word"),
+        (lambda output: len(output.outputs[0].token_ids) in (16, 128), "at exactly 128 tokens"),
+        (lambda output: output.finish_reason == "length", "the reply is in output.outputs[0]"),
+        (lambda output: not output.finished, "in the middle of a word"),
+        (lambda: True, "stops with TypeError"),
+        ("length", "is to be a function"),
+    ],
+)
+def test_wrong_is_cut(answer: object, hint: str) -> None:
+    verdict = nb06.check_is_cut(answer)
+    assert not verdict
+    assert hint in verdict.text
