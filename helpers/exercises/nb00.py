@@ -3,7 +3,7 @@
 import math
 import re
 
-from helpers.exercises import BLANK, Verdict, is_blank, right, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
 
 PAGE = 16
 REQUESTS = (40, 16, 17, 1000, 300)  # tokens of the five requests of exercise 1
@@ -25,7 +25,7 @@ def check_pages(answer: object) -> Verdict:
     """Exercise 1: how many pages of 16 tokens the five REQUESTS take."""
     if is_blank(answer):
         return BLANK
-    number = _read_number(answer)
+    number = read_number(answer)
     if number is None:
         return wrong(f"{answer!r} is no number: answer with a whole number of pages.")
     pages = sum(math.ceil(tokens / PAGE) for tokens in REQUESTS)
@@ -44,7 +44,7 @@ def check_tokens(answer: object) -> Verdict:
     """Exercise 2: tokens of KV cache on a card of 24 GiB; right within 1 %."""
     if is_blank(answer):
         return BLANK
-    number = _read_number(answer)
+    number = read_number(answer)
     if number is None:
         return wrong(f"{answer!r} is no number: answer with a number of tokens.")
     budget = CARD * SHARE
@@ -80,15 +80,6 @@ def check_machines(answer: object) -> Verdict:
 
 def _as_list(answer: object) -> list[object]:
     return list(answer) if isinstance(answer, (list, tuple, set, frozenset)) else [answer]
-
-
-def _read_number(answer: object) -> float | None:
-    """A number, also as text with separators; None for anything else."""
-    try:
-        number = float(str(answer).replace(",", "").replace("_", "").replace(" ", ""))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _count_tokens(gib: float) -> float:

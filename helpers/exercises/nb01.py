@@ -1,10 +1,9 @@
 """Checks for the exercises of notebook 01, Download the model."""
 
-import math
-import re
-
-from helpers.exercises import BLANK, Verdict, is_blank, right, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
 from helpers.manifest import Verification
+
+UNITS = "bytes?|parameters?|GiB"
 
 # Exercise 1: Qwen3-VL-2B-Instruct. The slips are what a value left at the 4B model's gives.
 SMALL_RELATIVE = 2_127_532_032
@@ -37,7 +36,7 @@ FP8_SLIPS = {
 
 def check_small_relative(answer: object) -> Verdict:
     """Exercise 1: how many parameters has Qwen3-VL-2B-Instruct?"""
-    number = _read_number(answer)
+    number = read_number(answer, UNITS)
     if number is None:
         return _refuse(answer, "how many parameters the 2B model has")
     if number == SMALL_RELATIVE:
@@ -52,7 +51,7 @@ def check_small_relative(answer: object) -> Verdict:
 
 def check_half_fp8(answer: object) -> Verdict:
     """Exercise 2: how many GiB are the weights with two parts in FP8?"""
-    number = _read_number(answer)
+    number = read_number(answer, UNITS)
     if number is None:
         return _refuse(answer, "how many GiB the weights take")
     if abs(number - HALF_FP8) < 0.01:
@@ -69,7 +68,7 @@ def check_half_fp8(answer: object) -> Verdict:
 
 def check_bytes_to_fetch(answer: object, check: Verification) -> Verdict:
     """Exercise 3: how many bytes does a repair of this folder have to fetch?"""
-    number = _read_number(answer)
+    number = read_number(answer, UNITS)
     if number is None:
         return _refuse(answer, "how many bytes are to be fetched")
     bad = [file for file in check.files if file.name in check.to_fetch]
@@ -86,18 +85,6 @@ def check_bytes_to_fetch(answer: object, check: Verification) -> Verdict:
     if number in slips:
         return wrong(f"Not {number:,.10g}: {slips[number]}.")
     return wrong(f"Not {number:,.10g}: add up `expected` of the files whose name is in to_fetch.")
-
-
-def _read_number(answer: object) -> float | None:
-    """Read 4880, 4_880.0, '4,880', '4 880 bytes' or '4.88 GiB'."""
-    if isinstance(answer, bool):
-        return None
-    text = re.sub(r"[\s,_]|bytes?$|parameters?$|GiB$", "", str(answer))
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _refuse(answer: object, what: str) -> Verdict:

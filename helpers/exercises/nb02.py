@@ -3,7 +3,7 @@
 import json
 import shlex
 
-from helpers.exercises import BLANK, Verdict, is_blank, right, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
 
 LENGTH = 4096
 WANTED = {"--port": "9000", "--max-model-len": "8192"}
@@ -14,9 +14,8 @@ def check_requests_at_once(answer: object, kv_tokens: int) -> Verdict:
     """How many requests of 4,096 tokens fit into a KV cache of `kv_tokens`."""
     if is_blank(answer):
         return BLANK
-    try:
-        number = float(str(answer).replace(",", ""))
-    except ValueError:
+    number = read_number(answer, "requests?")
+    if number is None:
         return wrong(f"{answer!r} is not a number.")
     expected = kv_tokens // LENGTH
     if number == expected:

@@ -2,9 +2,8 @@
 
 import math
 import re
-from numbers import Real
 
-from helpers.exercises import BLANK, Verdict, is_blank, right, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
 
 # Exercise 3: the logprobs of the only three candidates, and the temperature.
 LOGPROBS = {"red": -0.105, "blue": -2.813, "green": -3.507}
@@ -19,7 +18,7 @@ def check_speed(arrivals: list[float], ttft: object, tokens_per_second: object) 
     if is_blank(ttft) or is_blank(tokens_per_second):
         return BLANK
     first = _read_seconds(ttft)
-    speed = _read_number(tokens_per_second, PER_SECOND)
+    speed = read_number(tokens_per_second, PER_SECOND)
     if first is None:
         return wrong(f"{ttft!r} is no time: give `ttft` in seconds, as a number.")
     if not math.isclose(first, arrivals[0], rel_tol=0.01):
@@ -150,26 +149,14 @@ def _read_text(message: dict) -> str:
 def _read_seconds(answer: object) -> float | None:
     """Seconds from 0.21, '0.21 s' or '210 ms'."""
     if isinstance(answer, str) and answer.strip().endswith("ms"):
-        milliseconds = _read_number(answer, "ms")
+        milliseconds = read_number(answer, "ms")
         return None if milliseconds is None else milliseconds / 1000
-    return _read_number(answer, r"s(ec(onds?)?)?")
+    return read_number(answer, r"s(ec(onds?)?)?")
 
 
 def _read_probability(answer: object) -> float | None:
     """A share of 1 from 0.179 or '17.9 %'."""
     if isinstance(answer, str) and answer.strip().endswith("%"):
-        percent = _read_number(answer, "%")
+        percent = read_number(answer, "%")
         return None if percent is None else percent / 100
-    return _read_number(answer, "")
-
-
-def _read_number(answer: object, unit: str) -> float | None:
-    """A finite number, or a text with one and perhaps its unit (a pattern) behind it."""
-    if isinstance(answer, bool):
-        return None
-    plain = answer if isinstance(answer, Real) else re.sub(rf"\s*({unit})?\s*$", "", str(answer))
-    try:
-        number = float(plain)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    return read_number(answer, "")

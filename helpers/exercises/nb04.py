@@ -9,7 +9,7 @@ from urllib.request import url2pathname
 
 from PIL import Image
 
-from helpers.exercises import BLANK, Verdict, is_blank, right, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_user_parts, right, wrong
 from helpers.places import MEDIA
 
 # Exercise 2: what replies about spot_a.png and spot_b.png may look like.
@@ -33,13 +33,8 @@ def check_messages(answer: object) -> Verdict:
     """Exercise 1: one request with receipt.png, then bar_chart.png, then a question."""
     if is_blank(answer):
         return BLANK
-    if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
-        return wrong("`answer` is to be a list of messages, each a dictionary.")
-    parts = [part for message in answer for part in _list_parts(message)]
-    if not parts or answer[-1].get("role") != "user":
-        return wrong('The last message is to have "role": "user" and a "content".')
     try:
-        kinds = [_name_part(part) for part in parts]
+        kinds = [_name_part(part) for part in read_user_parts(answer)]
     except ValueError as error:
         return wrong(str(error))
     seen = [kind for kind in kinds if kind != "text"]
@@ -68,15 +63,6 @@ def check_judge(answer: object) -> Verdict:
         return wrong(f"Your function stops with {type(error).__name__} ({error}) at: {reply!r}")
     count = len(RIGHT_REPLIES) + len(WRONG_REPLIES)
     return right(f"All {count} replies are judged rightly; now judge what the model says.")
-
-
-def _list_parts(message: dict) -> list:
-    content = message.get("content")
-    if message.get("role") != "user":
-        return []
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return content if isinstance(content, list) else []
 
 
 def _name_part(part: object) -> str:

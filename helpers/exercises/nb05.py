@@ -9,7 +9,7 @@ from functools import cache
 from PIL import Image
 
 from helpers.clips import sample_frames
-from helpers.exercises import BLANK, Verdict, is_blank, right, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_number, read_user_parts, right, wrong
 from helpers.places import MEDIA
 
 # Exercise 1: 100 frames of 640×352 px. 32 are taken, in 16 pairs of 20 × 11 cells.
@@ -33,7 +33,7 @@ def check_cost(answer: object) -> Verdict:
     """Exercise 1: the visual tokens of a clip of 4 s, 25 frames a second, 640×352 px."""
     if is_blank(answer):
         return BLANK
-    tokens = _read_number(answer)
+    tokens = read_number(answer, "tokens?")
     if tokens is None:
         return wrong("`answer` is to be one number, the visual tokens of the clip.")
     if tokens == COST:
@@ -49,13 +49,8 @@ def check_timed_messages(answer: object) -> Verdict:
     """Exercise 2: four frames of the ball clip as pictures, the right second before each."""
     if is_blank(answer):
         return BLANK
-    if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
-        return wrong("`answer` is to be a list of messages, each a dictionary.")
-    parts = [part for message in answer for part in _list_parts(message)]
-    if not parts or answer[-1].get("role") != "user":
-        return wrong('The last message is to have "role": "user" and a "content".')
     try:
-        labels, pictures, question = _split_parts(parts)
+        labels, pictures, question = _split_parts(read_user_parts(answer))
     except ValueError as error:
         return wrong(str(error))
     if len(pictures) != len(SECONDS):
@@ -142,23 +137,3 @@ def _read_second(text: str) -> float | None:
     marked = re.findall(number + r"\s*s(?:ec\w*)?\b", text, re.IGNORECASE)
     found = marked or re.findall(number, text)
     return float(found[-1]) if found else None
-
-
-def _read_number(answer: object) -> float | None:
-    if isinstance(answer, bool):
-        return None
-    if isinstance(answer, str):
-        answer = answer.replace(",", "").replace("_", "").lower().removesuffix("tokens")
-    try:
-        return float(answer)
-    except (TypeError, ValueError):
-        return None
-
-
-def _list_parts(message: dict) -> list:
-    content = message.get("content")
-    if message.get("role") != "user":
-        return []
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return content if isinstance(content, list) else []
