@@ -17,10 +17,12 @@ import html
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -54,6 +56,7 @@ class Record:
     model: str
     command: list[str]
     log_path: str
+    temporary: str = ""  # its own TMPDIR: vLLM and torch leave sockets and files there
 
     @property
     def port(self) -> int:
@@ -76,6 +79,12 @@ class Record:
         """True while the first process lives; its children may outlive it."""
         return any(p.pid == self.pid for p in self.processes())
 
+    def forget(self) -> None:
+        """Remove the record of a server that is gone, and the files that it left behind."""
+        self.path.unlink(missing_ok=True)
+        if self.temporary:
+            shutil.rmtree(self.temporary, ignore_errors=True)
+
 
 def find_servers() -> list[Record]:
     """The servers that the course started and of which a process still lives."""
@@ -88,7 +97,7 @@ def find_servers() -> list[Record]:
         if record.processes():
             records.append(record)
         else:
-            path.unlink(missing_ok=True)
+            record.forget()
     return records
 
 
@@ -114,7 +123,7 @@ def stop_record(record: Record) -> str:
         time.sleep(0.1)
     _signal(record.processes(), signal.SIGKILL)
     _wait_until_gone(record)
-    record.path.unlink(missing_ok=True)
+    record.forget()
     seconds = time.monotonic() - begin
     return (
         f"Stopped: {len(processes)} processes ended in {seconds:.1f} s, port {record.port} is free."
@@ -261,7 +270,8 @@ class Server:
 
     def _launch(self) -> None:
         STATE.mkdir(exist_ok=True)
-        env = os.environ | self.place.env
+        temporary = tempfile.mkdtemp(prefix=f"course-{self.place.port}-")
+        env = os.environ | self.place.env | {"TMPDIR": temporary}
         env.pop("PYTHONDONTWRITEBYTECODE", None)  # it makes every start compile vLLM again
         with self.log_path.open("wb") as log:
             process = subprocess.Popen(
@@ -281,10 +291,11 @@ class Server:
             model=self.place.served_model_name or "",
             command=self.arguments,
             log_path=str(self.log_path),
+            temporary=temporary,
         )
-        temporary = self.record.path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(self.record), indent=1))
-        temporary.replace(self.record.path)
+        half = self.record.path.with_suffix(".tmp")
+        half.write_text(json.dumps(asdict(self.record), indent=1))
+        half.replace(self.record.path)
         self._owned = True
         atexit.register(self.stop)
 

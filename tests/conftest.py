@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,3 +54,13 @@ def shared_server() -> Iterator[Server]:
 def shared_environment(shared_server: Server) -> dict[str, str]:
     """The environment in which notebooks and snippets find the shared server."""
     return course_environment(shared_server.place.port)
+
+
+@pytest.fixture
+def own_temporary() -> Iterator[dict[str, str]]:
+    """A folder of its own for what vLLM's offline engine leaves: sockets and generated files.
+
+    Not pytest's tmp_path, whose names are too long for a socket.
+    """
+    with tempfile.TemporaryDirectory(prefix="nb-") as folder:
+        yield {"TMPDIR": folder}

@@ -23,7 +23,9 @@ def name(path: Path) -> str:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS + SOLUTIONS, ids=name)
-def test_notebook_runs(notebook: Path, request: pytest.FixtureRequest) -> None:
+def test_notebook_runs(
+    notebook: Path, request: pytest.FixtureRequest, own_temporary: dict[str, str]
+) -> None:
     if notebook.name[:2] in ALONE:
         environment = course_environment(find_free_port())
     else:
@@ -32,7 +34,7 @@ def test_notebook_runs(notebook: Path, request: pytest.FixtureRequest) -> None:
     done = subprocess.run(
         [*pytest_call, *NBVAL, str(notebook)],
         cwd=ROOT,
-        env=environment,
+        env=environment | own_temporary,
         capture_output=True,
         text=True,
     )

@@ -75,9 +75,10 @@ def test_life_of_a_server(cpu_place: Place, capsys: pytest.CaptureFixture) -> No
         os.kill(record.pid, signal.SIGKILL)
         wait_until(lambda: not record.alive())
         assert record.processes(), "EngineCore outlives the API server, or vLLM has changed"
+        assert list(Path(record.temporary).iterdir()), "vLLM leaves sockets, or it has changed"
         again = Server(cpu_place)
         assert again._find_running() is None
-        assert not record.processes()
+        assert not record.processes() and not Path(record.temporary).exists()
         check_port_free(cpu_place.port)
     finally:
         for left in (r for r in find_servers() if r.port == cpu_place.port):

@@ -25,11 +25,16 @@ SNIPPETS = [
 
 
 @pytest.mark.parametrize("code", SNIPPETS)
-def test_snippet_runs_alone(code: str, shared_environment: dict[str, str], tmp_path: Path) -> None:
+def test_snippet_runs_alone(
+    code: str,
+    shared_environment: dict[str, str],
+    own_temporary: dict[str, str],
+    tmp_path: Path,
+) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env=shared_environment,
+        env=shared_environment | own_temporary,
         capture_output=True,
         text=True,
         timeout=240,
