@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab serve test check record lock clean
+.PHONY: help setup lab serve stop test check record lock clean
 
 help:    ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -18,10 +18,13 @@ lab: setup ## Open the course in JupyterLab
 	@$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. \
 	  --LabApp.default_url=/lab/tree/notebooks/00_check_your_setup.ipynb
 
-serve: setup ## Run the course's vLLM server in this terminal, for all notebooks
+serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 to 05
 	@$(BIN)/python -m helpers.server
 
-test: setup ## Run every test: helpers, notebooks against a real server, structure (about 15 minutes)
+stop:    ## Stop every server that the course has started
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m helpers.server stop
+
+test: setup ## Run every test: helpers, notebooks against a real server, structure (about 10 minutes)
 	@$(BIN)/python -m pytest
 
 check: setup ## Run the fast tests, lint and format (under a minute)
@@ -33,6 +36,5 @@ record: setup ## Run all notebooks and save their outputs
 lock: setup ## Make the pinned requirement files again
 	@requirements/lock.sh
 
-clean: ## Stop the course's servers and remove .venv and the pocket checkpoint
-	@[ ! -x $(BIN)/python ] || $(BIN)/python -m helpers.server stop
+clean: stop ## Stop the servers and remove .venv and the pocket checkpoint
 	@rm -rf .venv pocket_model/checkpoint .course

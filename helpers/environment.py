@@ -327,8 +327,12 @@ def _find_version(name: str) -> str | None:
 
 
 def _install(requirement: str, place_name: str) -> str:
-    """The line to type; the cpu place is set up by make, which knows its overrides."""
-    return "`make setup`" if place_name == "cpu" else f"`python -m pip install '{requirement}'`"
+    """The line to type; make sets the cpu place up, environment.yml the gpu place's engine."""
+    if place_name == "cpu":
+        return "`make setup`"
+    if place_name == "gpu" and requirement.startswith(("vllm", "torch")):
+        return "create the gpu place's own environment from environment.yml (README)"
+    return f"`python -m pip install '{requirement}'`"
 
 
 def check_video() -> list[Check]:

@@ -31,6 +31,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from helpers.card import read_nvidia
 from helpers.errors import CourseError
 from helpers.places import ROOT, Place, find_place
 from helpers.server_log import find_cause, find_stage, strip_colours
@@ -43,6 +44,13 @@ _started: list[subprocess.Popen] = []
 
 class ServerError(CourseError):
     """The server could not be started, reached or stopped."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The start was interrupted; what had been started is gone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Interrupted: {self}"]
 
 
 @dataclass(frozen=True)
@@ -197,6 +205,8 @@ class Server:
                 self._launch()
             self._wait_until_ready(limit)
             return self._greet()
+        except KeyboardInterrupt:
+            raise Interrupted(f"the start was broken off. {self.stop()}") from None
         except BaseException:
             self.stop()
             raise
@@ -255,6 +265,11 @@ class Server:
         return record
 
     def _check_before_start(self) -> None:
+        if self.place.name == "gpu" and read_nvidia().card is None:
+            raise ServerError(
+                "The place is gpu (COURSE_PLACE), but no NVIDIA card is found: notebook 00's check "
+                "says why. Without COURSE_PLACE the course runs on the CPU."
+            )
         check_port_free(self.place.port)
         model = self.place.model_path
         if not (model / "config.json").exists():
@@ -369,8 +384,8 @@ def check_port_free(port: int) -> None:
         except OSError as error:
             raise ServerError(
                 f"Port {port} is not free ({error.strerror}): {find_holder(port)} has it. Stop "
-                "that program, or choose another port: COURSE_BASE_URL=http://127.0.0.1:"
-                f"{port + 1}/v1 together with COURSE_PLACE."
+                "that program, or start the course on another port: `COURSE_PLACE=cpu "
+                f"COURSE_BASE_URL=http://127.0.0.1:{port + 1}/v1 make lab` (or gpu)."
             ) from None
 
 
@@ -455,14 +470,17 @@ def _hold_interrupt() -> Iterator[None]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m helpers.server", description=__doc__)
     parser.add_argument("action", nargs="?", choices=["run", "stop"], default="run")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a closed terminal too
+        signal.signal(number, signal.default_int_handler)
     try:
         if parser.parse_args().action == "stop":
             print("\n".join(stop_servers()) or "No server of the course is running.")
             return
         with Server(find_place()) as server:
             print(server, "Stop it with ctrl-C.", sep="\n")
-            while server.record and server.record.alive():
+            while server.record.alive():
                 time.sleep(1)
+            print("The server was stopped from elsewhere, such as a notebook.")
     except KeyboardInterrupt:
         print("\nThe server is stopped.")
     except CourseError as error:

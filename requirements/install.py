@@ -8,6 +8,7 @@ machine that vLLM's CPU build does not run on) it installs the remote place: no 
 """
 
 import hashlib
+import json
 import os
 import platform
 import re
@@ -38,6 +39,7 @@ def main() -> None:
     install_uv(lock)
     install_packages(lock)
     install_helpers()
+    set_jupyter_up()
     if lock.name.startswith("cpu"):
         make_pocket_model()
     DONE.write_text(fingerprint(lock))
@@ -172,7 +174,7 @@ def install_packages(lock: Path) -> None:
     if lock.name.startswith("cpu"):
         if install_small_torch(lock, sync):
             return
-        say(f"installing the packages of {lock.name}: about 4 GB to download, 8 GB on disk")
+        say(f"installing the packages of {lock.name} (at first 4 GB to download, 8 GB on disk)")
         say("(PyTorch's own index, which has a smaller build for CPUs, does not answer)")
     else:
         say(f"installing the packages of {lock.name}")
@@ -209,6 +211,15 @@ def install_helpers() -> None:
     say("installing the course's helpers")
     uv = [UV, "pip", "install", "--quiet", "--python", PYTHON]
     run(*uv, "--no-deps", "--no-build-isolation", "--editable", ROOT)
+
+
+def set_jupyter_up() -> None:
+    """Keep JupyterLab from asking about news and updates, which covers the first lesson."""
+    folder = VENV / "share" / "jupyter" / "lab" / "settings"
+    folder.mkdir(parents=True, exist_ok=True)
+    quiet = {"fetchNews": "false", "checkForUpdates": False}
+    settings = {"@jupyterlab/apputils-extension:notification": quiet}
+    (folder / "overrides.json").write_text(json.dumps(settings))
 
 
 def make_pocket_model() -> None:

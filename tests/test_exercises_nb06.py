@@ -49,8 +49,8 @@ def test_right_engine(answer: dict) -> None:
     [
         ({}, "36 GiB"),
         ({"max_model_len": None}, "36 GiB"),
-        ({"max_model_len": 262_144}, "36.0 GiB of KV cache"),
-        ({"max_model_len": 131_072}, "18.0 GiB of KV cache"),
+        ({"max_model_len": 262_144}, "36.00 GiB of KV cache"),
+        ({"max_model_len": 131_072}, "18.00 GiB of KV cache"),
         ({"max_model_len": 2_048}, "too short"),
         ({"max_model_len": "16k"}, "whole number"),
         ({"max_model_len": True}, "whole number"),

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from helpers import server as server_module
+from helpers.card import Nvidia
 from helpers.places import Place
 from helpers.server import (
     Record,
@@ -119,7 +120,7 @@ def test_interrupt_during_start_leaves_nothing(tmp_path: Path) -> None:
     record = find_record(port)
     child.send_signal(signal.SIGINT)
     assert child.wait(30) != 0
-    assert "KeyboardInterrupt" in log.read_text()
+    assert "Interrupted: the start was broken off. Stopped: " in log.read_text()
     assert not record.processes() and find_record(port) is None
 
 
@@ -175,6 +176,26 @@ def test_a_port_shared_by_so_reuseport_counts_as_taken() -> None:
         first.listen()
         with pytest.raises(ServerError, match="is not free"):
             check_port_free(first.getsockname()[1])
+
+
+def test_gpu_without_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_PLACE", "gpu")
+    monkeypatch.setattr(server_module, "read_nvidia", lambda: Nvidia())
+    with pytest.raises(ServerError, match="no NVIDIA card is found"):
+        Server(server_module.find_place()).start()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_serve_in_a_terminal_stops_with_it(tmp_path: Path, number: int) -> None:
+    port, log = find_free_port(), tmp_path / "out"
+    code = "import sys; sys.argv = ['server']; from helpers import server; server.main()"
+    child = start_python(code, port, log)
+    wait_until(lambda: find_record(port) and "starting" in log.read_text())
+    record = find_record(port)
+    child.send_signal(number)
+    child.wait(30)
+    assert not record.processes() and find_record(port) is None
 
 
 def test_missing_model(cpu_place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

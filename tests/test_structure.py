@@ -190,8 +190,10 @@ def test_readme_table_is_the_folder() -> None:
     listed = re.findall(r"^\|.*\(notebooks/(\d\d_\w+\.ipynb)\)", readme, re.MULTILINE)
     assert listed == [path.name for path in NOTEBOOKS]
     titles = re.findall(r"^\| \[(\d\d) · ([^\]]+)\]\(notebooks/", readme, re.MULTILINE)
-    for path, (number, title) in zip(NOTEBOOKS, titles, strict=True):
+    minutes = re.findall(r"^\| \[\d\d · .*\| (\d+ min) \|$", readme, re.MULTILINE)
+    for path, (number, title), time in zip(NOTEBOOKS, titles, minutes, strict=True):
         assert texts(path)[0].startswith(f"# {number} · {title}\n")
+        assert f" · {time} · runs on" in texts(path)[0]
 
 
 def test_readme_names_every_course_variable() -> None:

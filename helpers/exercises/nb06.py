@@ -18,7 +18,7 @@ GIB = 2**30
 # Exercise 1: one RTX 5090. The figures are those of the notebook's text and of notebook 02:
 # weights as vLLM 0.26 reports them, the largest picture and clip as 0.11 reserves for them.
 CARD = 31.4 * GIB  # of the 32 GB it is sold with, what a program sees
-WEIGHTS = 8.69 * GIB
+WEIGHTS = 8.27 * GIB
 WORKING_MEMORY = 3.1 * GIB
 OUTSIDE = 1.01 * GIB  # CUDA graphs, not counted in the share
 KV_BYTES = 2 * 36 * 8 * 128 * 2  # a token of Qwen3-VL-4B: K and V, layers, heads, numbers, bytes
@@ -86,8 +86,8 @@ def _find_length_fault(answer: dict) -> str:
     room = share * CARD - WEIGHTS - WORKING_MEMORY
     if length * KV_BYTES > room:
         return (
-            f"max_model_len={length} needs {length * KV_BYTES / GIB:.1f} GiB of KV cache, and "
-            f"about {room / GIB:.1f} GiB are left for it: make it shorter."
+            f"max_model_len={length} needs {length * KV_BYTES / GIB:.2f} GiB of KV cache, and "
+            f"about {room / GIB:.2f} GiB are left for it: make it shorter."
         )
     return ""
 
