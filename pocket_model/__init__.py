@@ -1,0 +1,1 @@
+"""The pocket model: its training world, training, export and evaluation."""

@@ -1,0 +1,256 @@
+"""Ask a running vLLM server the pocket model's questions, and print how many it answers right.
+
+    python -m pocket_model.evaluate [--count 500] [--out FILE] [--sheets FOLDER] [--tasks a,b]
+
+Samples come from seeds that training never draws. Each task is asked `count` times in wordings
+that it was trained on and again in wordings that it was not, greedy, several at once. Failures
+follow the table. `--sheets` also writes, for each task, pictures of ten failures to a folder.
+The server's address is COURSE_BASE_URL, else http://127.0.0.1:8085/v1.
+"""
+
+import argparse
+import base64
+import io
+import os
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from openai import BadRequestError, OpenAI
+from PIL import Image, ImageDraw
+
+from media.generator.clip import write_clip
+from pocket_model import samples
+
+SHAPES = {
+    "image": ((512, 288), (448, 288), (288, 448), (384, 384), (320, 320)),
+    "pair": ((448, 288), (320, 320)),
+    "clip": ((224, 128), (320, 160)),
+    "text": (None,),
+}
+WORDINGS = ("train", "held_out")
+LONGEST = 1000  # tokens of a reply
+RIGHT = 1.0  # a judge may also give a number from 0 to 1
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the server said to one sample, and what the judge says of it."""
+
+    wording: str
+    sample: object
+    text: str
+    score: float
+    first: float  # s to the first token
+    seconds: float
+    tokens: int
+
+
+def draw(kind: str, task: str, wording: str, number: int):
+    """Held-out sample `number` of a task."""
+    rng = Random(f"held-out/{wording}/{task}/{number}")
+    shape = SHAPES[kind][number % len(SHAPES[kind])]
+    return samples.draw_sample(rng, kind, shape, wording=wording, task=task)
+
+
+def to_request(messages: Sequence[dict], media: Sequence[np.ndarray]) -> list[dict]:
+    """OpenAI messages with the sample's pictures and clip in them as data URLs."""
+    waiting = iter(media)
+    found = []
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, (list, tuple)):
+            content = [_to_part(part, waiting) for part in content]
+        found.append({**message, "content": content})
+    return found
+
+
+def _to_part(part: dict, media) -> dict:
+    if part["type"] == "image":
+        buffer = io.BytesIO()
+        Image.fromarray(next(media)).save(buffer, "PNG")
+        return {"type": "image_url", "image_url": {"url": _data_url("image/png", buffer)}}
+    if part["type"] == "video":
+        return {"type": "video_url", "video_url": {"url": _clip_url(next(media))}}
+    return part
+
+
+def _data_url(kind: str, buffer: io.BytesIO) -> str:
+    return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _clip_url(frames: np.ndarray) -> str:
+    """An mp4 of which vLLM 0.11 sees exactly these frames: 16 at 2 fps, or 32 of 192 at 24."""
+    fps, repeat = (2, 1) if len(frames) == 16 else (24, 6)
+    pictures = [Image.fromarray(frame) for frame in frames for _ in range(repeat)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        write_clip(pictures, path, fps=fps)
+        return _data_url("video/mp4", io.BytesIO(path.read_bytes()))
+
+
+def ask(client: OpenAI, model: str, wording: str, sample) -> Reply:
+    """Stream the reply to the sample's last question, and judge it."""
+    question = list(sample.messages[:-1])
+    options = {"temperature": 0, "max_tokens": LONGEST, "stream": True}
+    options["stream_options"] = {"include_usage": True}
+    if sample.tools:
+        options["tools"] = list(sample.tools)
+    schema = getattr(sample, "schema", None)
+    if schema:
+        wanted = {"name": "answer", "schema": schema}
+        options["response_format"] = {"type": "json_schema", "json_schema": wanted}
+    begin = time.monotonic()
+    text, first, tokens = "", None, 0
+    calls: dict[int, list[str]] = {}
+    request = to_request(question, sample.media)
+    try:
+        for chunk in client.chat.completions.create(model=model, messages=request, **options):
+            tokens = chunk.usage.completion_tokens if chunk.usage else tokens
+            if chunk.choices:
+                delta = chunk.choices[0].delta
+                text += delta.content or ""
+                first = first or ((delta.content or delta.tool_calls) and time.monotonic())
+                for call in delta.tool_calls or []:
+                    _add_call(calls, call)
+    except BadRequestError as error:
+        text = f"(the server refused: {error})"
+    end = time.monotonic()
+    text += "\n".join(_write_call(*call) for call in calls.values())
+    score = float(samples.judge(sample, text))
+    return Reply(wording, sample, text, score, (first or end) - begin, end - begin, tokens)
+
+
+def _add_call(calls: dict[int, list[str]], call) -> None:
+    parts = calls.setdefault(call.index, ["", ""])
+    parts[0] += call.function.name or ""
+    parts[1] += call.function.arguments or ""
+
+
+def _write_call(name: str, arguments: str) -> str:
+    """A tool call as the model wrote it, before the server parsed it."""
+    return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
+
+
+def ask_task(client: OpenAI, model: str, kind: str, task: str, count: int, at_once: int):
+    """Replies to `count` held-out samples of a task in each kind of wording."""
+    wanted = [(wording, number) for wording in WORDINGS for number in range(count)]
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(lambda w: ask(client, model, w[0], draw(kind, task, *w)), wanted))
+
+
+def write_row(kind: str, task: str, replies: Sequence[Reply]) -> str:
+    """A table row: the mean score (share right, or mean IoU …) for each kind of wording."""
+    cells = []
+    for wording in WORDINGS:
+        scores = [r.score for r in replies if r.wording == wording]
+        cells.append(f"{100 * statistics.mean(scores):.1f}")
+    first = statistics.median(r.first for r in replies)
+    tokens = statistics.median(r.tokens for r in replies)
+    n = len(replies) // len(WORDINGS)
+    return f"| {kind} | {task} | {n} | {' | '.join(cells)} | {tokens:.0f} | {first:.2f} |"
+
+
+def show_question(sample) -> str:
+    """The last question of a sample, in one line."""
+    questions = [m["content"] for m in sample.messages if m["role"] in ("user", "tool")]
+    content = questions[-1]
+    if not isinstance(content, str):
+        content = " ".join(part["text"] for part in content if part["type"] == "text")
+    return " ".join(content.split())
+
+
+def list_failures(task: str, replies: Sequence[Reply], limit: int) -> list[str]:
+    lines = []
+    for reply in [r for r in replies if r.score < RIGHT][:limit]:
+        right = reply.sample.messages[-1].get("content") or reply.sample.answer
+        lines.append(
+            f"{task} [{reply.wording}] {reply.score:.2f} asked {show_question(reply.sample)!r}"
+            f" right {right!r} said {reply.text!r}"
+        )
+    return lines
+
+
+def draw_sheet(replies: Sequence[Reply], path: Path) -> None:
+    """Ten failures with their pictures (a clip: four of its frames), question and reply."""
+    failures = [r for r in replies if r.score < RIGHT and r.sample.media][:10]
+    if not failures:
+        return
+    height = 300
+    sheet = Image.new("RGB", (1200, height * len(failures)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for row, reply in enumerate(failures):
+        pictures = list(reply.sample.media)
+        if reply.sample.kind == "clip":
+            frames = pictures[0]
+            pictures = [frames[i] for i in np.linspace(0, len(frames) - 1, 4, dtype=int)]
+        x = 0
+        for picture in pictures:
+            image = Image.fromarray(picture)
+            image.thumbnail((600 // min(len(pictures), 3), height - 10))
+            sheet.paste(image, (x, row * height))
+            x += image.width + 4
+        right = reply.sample.messages[-1].get("content")
+        words = f"{show_question(reply.sample)}\nRIGHT: {right}\nSAID: {reply.text}"
+        lines = "\n".join(re.sub(r"(.{85})", r"\1\n", line) for line in words.split("\n"))
+        pen.text((x + 8 if x < 680 else 4, row * height + (4 if x < 680 else 200)), lines, "black")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+
+
+def measure_speed(replies: Sequence[Reply]) -> float:
+    """Median tokens a second after the first token, one request among `at_once` others."""
+    rates = [(r.tokens - 1) / (r.seconds - r.first) for r in replies if r.tokens > 20]
+    return statistics.median(rates) if rates else 0.0
+
+
+def evaluate(options: argparse.Namespace, out) -> None:
+    url = os.environ.get("COURSE_BASE_URL", "http://127.0.0.1:8085/v1")
+    client = OpenAI(base_url=url, api_key=os.environ.get("COURSE_API_KEY", "EMPTY"), timeout=600)
+    model = client.models.list().data[0].id
+    chosen = [(k, t) for k, tasks in samples.TASKS.items() for t in tasks]
+    if options.tasks:
+        chosen = [(k, t) for k, t in chosen if t in options.tasks.split(",")]
+    print(f"{model} at {url}, {options.count} samples a task and kind of wording", file=out)
+    print("| kind | task | n | known wordings | new wordings | tokens | first token, s |", file=out)
+    print("|---|---|---|---|---|---|---|", file=out, flush=True)
+    failures, everything = [], []
+    for kind, task in chosen:
+        replies = ask_task(client, model, kind, task, options.count, options.at_once)
+        print(write_row(kind, task, replies), file=out, flush=True)
+        failures += list_failures(task, replies, options.failures)
+        everything += replies
+        if options.sheets:
+            draw_sheet(replies, options.sheets / f"{task}.png")
+    print(
+        f"\n{measure_speed(everything):.0f} tokens/s a reply, {options.at_once} at once", file=out
+    )
+    print("\nFailures", *failures, sep="\n", file=out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--tasks", default="", help="names, with commas; else all")
+    parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("--failures", type=int, default=30, help="listed for each task")
+    parser.add_argument("--out", type=Path, help="write here instead of the terminal")
+    parser.add_argument("--sheets", type=Path, help="folder for pictures of failures")
+    options = parser.parse_args()
+    if options.out:
+        with options.out.open("w") as file:
+            evaluate(options, file)
+    else:
+        evaluate(options, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,300 @@
+"""Questions about a clip: a ball that rolls, or a traffic light with a car that waits.
+
+A clip comes in one of two forms, as vLLM 0.11.0 hands them to the model: 32 frames spread over
+a clip of more (the seconds told are then a little early), or all 16 of a clip at 2 a second.
+Seconds in questions and answers are those told to the model before each pair of frames.
+"""
+
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+
+from media.generator.clip import BallClip, LightClip, draw_clip
+from media.generator.clip import _plan_ball as plan_ball
+from media.generator.clip import _plan_light as plan_light
+from media.generator.drawing import Size
+from media.generator.things import BRIGHT
+from pocket_model.tasks.pictures import fit
+from pocket_model.tasks.scenes import COLOURS
+from pocket_model.tasks.turn import Turn, capital, say, with_article
+from pocket_model.tasks.wordings import Wordings
+
+LENGTHS = (8.0, 8.0, 8.0, 4.0, 6.0, 10.0, 12.0, 16.0)
+
+
+def draw_clip_frames(rng: Random, shape: Size, frames: int) -> tuple[np.ndarray, dict]:
+    """`frames` (32 or 16) of a clip of 8 s; its record tells `seconds` for each pair of frames.
+
+    32 frames stand for a clip of any length: the told seconds are stretched to it.
+    """
+    scale = rng.choice((1.0, 1.0, 1.0, 1.0, 1.5, 2.0))
+    size = tuple(round(side * scale / 2) * 2 for side in shape)
+    plan = vary_plan(rng, rng.choice((plan_ball, plan_light))(rng, size))
+    fps = 2.0 if frames == 16 else 31 * 24 / 191
+    smooth = 2 if scale == 1 and rng.random() < 0.3 else 1
+    images, record = draw_clip(plan, size, smooth, fps=fps, seconds=frames / fps)
+    stretch = 1.0 if frames == 16 else rng.choice(LENGTHS) / 8
+    told_step = stretch * (0.5 if frames == 16 else 8 / 32)
+    told = tuple((2 * i + 0.5) * told_step for i in range(frames // 2))
+    record |= {"told": told, "subject": "ball" if isinstance(plan, BallClip) else "light"}
+    record["step"] = 2 * told_step
+    for event in record["events"]:
+        first = next((i for i in range(frames) if i / fps >= event["time"] - 1e-6), frames - 1)
+        event["told"] = float(f"{told[first // 2]:.1f}")
+    return np.stack([fit(image, shape) for image in images]), record
+
+
+def vary_plan(rng: Random, plan: BallClip | LightClip) -> BallClip | LightClip:
+    """Other times than the generator's, so that seconds are read and not guessed."""
+    if isinstance(plan, LightClip):
+        green = rng.choice((1.0, 1.5, 2.0, 2.5, 3.0, 3.5))
+        yellow = green + rng.choice((1.5, 2.0, 2.5, 3.0))
+        changes = ((0.0, "red"), (green, "green"), (yellow, "yellow"), (yellow + 1.0, "red"))
+        return replace(plan, changes=changes, car_time=green + rng.choice((0.5, 0.5, 1.0)))
+    colour = rng.choice([one for one in BRIGHT if one != plan.arrival.colour])
+    height = plan.arrival.height or (0.34 if plan.arrival.name == "box" else None)
+    arrival = replace(plan.arrival, height=height if rng.random() < 0.4 else plan.arrival.height)
+    time = rng.choice((1.0, 1.5, 2.5, 3.0, 3.5, 4.5, 5.0, 5.5, 6.0, 6.5))
+    return replace(plan, colour=colour, arrival=arrival, arrival_time=time)
+
+
+def tell(second: float) -> str:
+    return f"{second:.1f}"
+
+
+def is_ball(record: dict) -> bool:
+    return record["subject"] == "ball"
+
+
+def _events(record: dict, *actions: str) -> list[dict]:
+    return [event for event in record["events"] if event["action"] in actions]
+
+
+def _rolls(record: dict) -> list[dict]:
+    return _events(record, "rolls left", "rolls right")
+
+
+# --- the ball ------------------------------------------------------------------------------------
+
+
+def ask_direction(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """Which way it rolls, first or in the end."""
+    if not is_ball(record):
+        return None
+    rolls = _rolls(record)
+    first = len(rolls) > 1 and rng.random() < 0.5
+    wording = "clip_direction_first" if first else "clip_direction_last"
+    side = rolls[0 if first else -1]["action"].split()[-1]
+    question, short = words.ask_short(rng, wording)
+    when = "first" if first else "in the end"
+    forms = f"The ball rolls {side} {when}.", f"It rolls to the {side}.", f"To the {side}."
+    reply = say(rng, short, side, *forms)
+    truth = {"judge": "words", "of": ("left", "right"), "is": [side]}
+    return Turn("clip_direction", question, reply, truth)
+
+
+def ask_clip_colour(rng: Random, record: dict, words: Wordings) -> Turn:
+    things = record["objects"][:2] if is_ball(record) else record["objects"][1:2]
+    if rng.random() < 0.2:
+        things = record["objects"][2:]
+    thing = rng.choice(things)
+    name, colour = thing["name"], thing["colour"]
+    arrives = is_ball(record) and thing is record["objects"][1]
+    called = f"{name} that appears" if arrives and rng.random() < 0.6 else name
+    question, short = words.ask_short(rng, "clip_colour", thing=called)
+    reply = say(rng, short, colour, f"The {name} is {colour}.", f"It is {colour}.")
+    return Turn("clip_colour", question, reply, {"judge": "words", "of": COLOURS, "is": [colour]})
+
+
+def ask_when(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """The second of an event that happens once."""
+    event, phrase = rng.choice(_single_events(record))
+    question = words.ask(rng, "clip_when", event=phrase, does=to_base_form(phrase))
+    second = tell(event["told"])
+    forms = (
+        f"At {second} seconds.",
+        f"{capital(phrase)} at {second} seconds.",
+        f"At about {second} seconds.",
+    )
+    reply = rng.choice((second, *forms))
+    if rng.random() < 0.25:
+        question, reply = f"{question} {words.choose(rng, 'in_one_number')}", second
+    within = max(0.55, 1.05 * record["step"])
+    truth = {"judge": "seconds", "is": event["told"], "within": within}
+    return Turn("clip_when", question, reply, truth)
+
+
+BASE_FORMS = {
+    "appears": "appear", "turns": "turn", "drives": "drive", "starts": "start", "rolls": "roll",
+    "stops": "stop",
+}  # fmt: skip
+
+
+def to_base_form(phrase: str) -> str:
+    """ "the box appears" as it stands after "does": "the box appear"."""
+    return " ".join(BASE_FORMS.get(word, word) for word in phrase.split())
+
+
+def _single_events(record: dict) -> list[tuple[dict, str]]:
+    """Events to ask for, each with words such as "the blue box appears"."""
+    if not is_ball(record):
+        found = [(event, f"the light {event['action']}") for event in record["events"]
+                 if event["action"] in ("turns green", "turns yellow")]  # fmt: skip
+        car = _events(record, "drives off")[0]
+        names = f"the {car['colour']} car drives off", "the car drives off", "the car starts"
+        return [*found, *((car, name) for name in names)]
+    arrival = _events(record, "appears")[0]
+    names = f"the {arrival['colour']} {arrival['name']} appears", f"the {arrival['name']} appears"
+    found = [(arrival, name) for name in names]
+    rolls, stops = _rolls(record), _events(record, "stops")
+    if len(rolls) == 2:
+        side = rolls[1]["action"].split()[-1]
+        found += [(rolls[1], "the ball rolls back"), (rolls[1], f"the ball rolls {side}")]
+        found += [(stops[0], "the ball first stops")]
+    else:
+        found += [(stops[0], "the ball stops")]
+    return found
+
+
+def ask_order(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """Which of two events comes first."""
+    events = _single_events(record)
+    (one, first), (other, second) = rng.sample(events, 2)
+    if abs(one["told"] - other["told"]) < 1.01 * record["step"]:
+        return None
+    early, words_early = (one, first) if one["told"] < other["told"] else (other, second)
+    question = words.ask(rng, "clip_order", one=first, other=second)
+    reply = rng.choice((f"First {words_early}.", f"{capital(words_early)} first."))
+    late = second if early is one else first
+    truth = {"judge": "keys", "all": [[words_early]], "none": [late]}
+    return Turn("clip_order", question, reply, truth)
+
+
+def ask_how_often(rng: Random, record: dict, words: Wordings) -> Turn:
+    if is_ball(record):
+        number = len(_rolls(record))
+        task, claim = "clip_often_ball", "The ball rolls {}."
+    else:
+        number = len([one for one in record["events"] if one["action"].startswith("turns")])
+        task, claim = "clip_often_light", "The light changes {}."
+    word = {1: "once", 2: "twice", 3: "three times"}[number]
+    question, short = words.ask_short(rng, task)
+    reply = say(rng, short, rng.choice((str(number), word)), claim.format(word))
+    return Turn("clip_often", question, reply, {"judge": "number", "is": number})
+
+
+# --- whole clips ---------------------------------------------------------------------------------
+
+
+def tell_ball(rng: Random, record: dict) -> str:
+    """The story in the order of its events, with seconds or without."""
+    ball, arrival = record["objects"][:2]
+    rolls = [event["action"].split()[-1] for event in _rolls(record)]
+    timed = rng.random() < 0.35
+    appears = _events(record, "appears")[0]
+    when = f" at {tell(appears['told'])} seconds" if timed else ""
+    some = with_article(f"{arrival['colour']} {arrival['name']}")
+    subject = with_article(f"{ball['colour']} ball")
+    back = f", then rolls back to the {rolls[1]} and stops" if len(rolls) > 1 else ""
+    story = f"{capital(subject)} rolls to the {rolls[0]} and stops{back}."
+    arrives = rng.choice((f"{capital(some)} appears{when}.", f"Meanwhile {some} appears{when}."))
+    return f"{story} {arrives}"
+
+
+def tell_light(rng: Random, record: dict) -> str:
+    car = record["objects"][1]["colour"]
+    timed = rng.random() < 0.35
+    green, yellow = (_events(record, f"turns {lamp}")[0] for lamp in ("green", "yellow"))
+    at = f" at {tell(green['told'])} seconds" if timed else ""
+    then = f" at {tell(yellow['told'])} seconds" if timed else ""
+    return rng.choice(
+        (
+            f"A {car} car waits at a red traffic light. The light turns green{at} and the car "
+            f"drives off. Then the light turns yellow{then} and red.",
+            f"The traffic light is red and a {car} car waits. It turns green{at}, the car drives "
+            f"off, then it turns yellow{then} and red again.",
+        )
+    ).replace("A orange", "An orange").replace("a orange", "an orange")  # fmt: skip
+
+
+def _story_truth(record: dict) -> dict:
+    if is_ball(record):
+        ball, arrival = record["objects"][:2]
+        rolls = [event["action"].split()[-1] for event in _rolls(record)]
+        path = ".*".join(rolls)
+        groups = [[f"{ball['colour']} ball"], [f"{arrival['colour']} {arrival['name']} appears"]]
+        none = ["rolls back"] if len(rolls) == 1 else []
+        return {"judge": "keys", "all": [*groups, [path]], "none": none}
+    car = record["objects"][1]["colour"]
+    steps = ["red.*green.*yellow.*red"], ["drives off"]
+    return {"judge": "keys", "all": [[f"{car} car"], *steps]}
+
+
+def ask_story(rng: Random, record: dict, words: Wordings) -> Turn:
+    story = (tell_ball if is_ball(record) else tell_light)(rng, record)
+    wording = "clip_path" if is_ball(record) and rng.random() < 0.12 else "clip_describe"
+    return Turn("clip_describe", words.ask(rng, wording), story, _story_truth(record))
+
+
+def ask_story_and_guess(rng: Random, record: dict, words: Wordings) -> Turn:
+    """The question of the tutorial: describe, and guess what somebody is going to do."""
+    who = "ball" if is_ball(record) else "car"
+    story = (tell_ball if is_ball(record) else tell_light)(rng, record)
+    question = words.ask(rng, "clip_guess", who=who)
+    if is_ball(record):
+        guess = ("I guess the ball will stay where it is.", "The ball is going to stay there.")
+    else:
+        guess = ("I guess the car is going to drive on.", "The car is going to drive on.")
+    truth = _story_truth(record)
+    truth["all"] = [*truth["all"], ["going to", "will"]]
+    return Turn("clip_guess", question, f"{story} {rng.choice(guess)}", truth)
+
+
+def ask_why(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """What the car does, and why."""
+    if is_ball(record):
+        return None
+    car = record["objects"][1]["colour"]
+    reply = rng.choice(
+        (
+            f"The {car} car waits because the light is red. It drives off when it is green.",
+            f"The {car} car waits at the red light and drives off when it turns green.",
+            "It waits while the light is red and drives off because it turns green.",
+        )
+    )
+    truth = {"judge": "keys", "all": [["waits"], ["drives off"], ["red.*green"]]}
+    return Turn("clip_why", words.ask(rng, "clip_why"), reply, truth)
+
+
+def ask_what_appears(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    if not is_ball(record):
+        return None
+    thing = record["objects"][1]
+    name = f"{thing['colour']} {thing['name']}"
+    reply = rng.choice(
+        (f"{capital(with_article(name))} appears.", f"{capital(with_article(name))}.")
+    )
+    truth = {"judge": "keys", "all": [[name]]}
+    return Turn("clip_appears", words.ask(rng, "clip_appears"), reply, truth)
+
+
+def ask_first(rng: Random, record: dict, words: Wordings) -> Turn:
+    """What happens first of all."""
+    if is_ball(record):
+        side = _rolls(record)[0]["action"].split()[-1]
+        colour = record["objects"][0]["colour"]
+        reply = rng.choice(
+            (f"The ball rolls to the {side}.", f"First the {colour} ball rolls {side}.")
+        )
+        truth = {"judge": "keys", "all": [["ball"], ["rolls"], [side]]}
+    else:
+        reply = rng.choice(("The light is red and the car waits.", "First the car waits at red."))
+        truth = {"judge": "keys", "all": [["red"], ["waits"]]}
+    return Turn("clip_first", words.ask(rng, "clip_first"), reply, truth)
+
+
+def ask_unknown(rng: Random, record: dict, words: Wordings) -> Turn:
+    question = words.ask(rng, "clip_unknown")
+    reply = rng.choice(("I do not know. The video does not show it.", "I do not know that."))
+    return Turn("clip_unknown", question, reply, {"judge": "unknown"})

@@ -1,0 +1,329 @@
+"""Conversations: what was said before, the style a system prompt asks for, and free topics."""
+
+from random import Random
+
+from pocket_model.tasks.judging import COLOURS
+from pocket_model.tasks.printed import COMMON
+from pocket_model.tasks.texts import LANDS, NAMES
+from pocket_model.tasks.turn import Turn, capital, to_json, with_article
+from pocket_model.tasks.wordings import Wordings
+
+# --- remembering ---------------------------------------------------------------------------------
+
+OWN = [
+    "bicycle",
+    "car",
+    "house",
+    "cat",
+    "hat",
+    "bag",
+    "door",
+    "mug",
+    "shirt",
+    "coat",
+    "boat",
+    "scarf",
+    "chair",
+    "lamp",
+    "book",
+    "phone",
+    "umbrella",
+    "kite",
+    "sofa",
+    "tent",
+    "dog",
+    "pen",
+]
+
+
+def _message(role: str, content: str) -> dict:
+    return {"role": role, "content": content}
+
+
+def ask_memory(rng: Random, words: Wordings) -> Turn:
+    """A fact about the user, perhaps something else, then a question about the fact."""
+    kind = rng.choice(("colour", "colour", "name", "home"))
+    if kind == "colour":
+        thing, value = rng.choice(OWN), rng.choice(COLOURS)
+        names = {"thing": thing, "value": value}
+        noted, full = f"Your {thing} is {value}.", f"Your {thing} is {value}."
+    elif kind == "name":
+        value = rng.choice(NAMES)
+        names, noted, full = {"value": value}, f"Hello, {value}!", f"Your name is {value}."
+    else:
+        value = rng.choice(LANDS)
+        names, noted, full = {"value": value}, f"You live in {value}.", f"You live in {value}."
+    told = words.ask(rng, f"tell_{kind}", **names)
+    before = [_message("user", told), _message("assistant", rng.choice((noted, f"Good. {noted}")))]
+    for _ in range(rng.choice((0, 1, 1, 2))):
+        other = ask_name_one(rng, words)
+        before += [_message("user", other.question), _message("assistant", other.reply)]
+    if rng.random() < 0.3:
+        before.insert(0, _message("system", words.choose(rng, "style_sentence")))
+    question = words.ask(rng, f"recall_{kind}", **names)
+    truth = {"judge": "keys", "all": [[value.lower()]]}
+    return Turn(
+        "memory", question, rng.choice((full, f"{full[:-1]}, you said.")), truth, tuple(before)
+    )
+
+
+# --- naming one of a kind ------------------------------------------------------------------------
+
+ONES = {
+    "an animal": [
+        "cat",
+        "dog",
+        "horse",
+        "lion",
+        "bear",
+        "mouse",
+        "fox",
+        "duck",
+        "sheep",
+        "owl",
+        "wolf",
+        "tiger",
+        "cow",
+        "goat",
+    ],
+    "a fruit": [
+        "apple",
+        "banana",
+        "cherry",
+        "grape",
+        "lemon",
+        "plum",
+        "pear",
+        "peach",
+        "orange",
+        "melon",
+    ],
+    "a country": LANDS[:14],
+    "a colour": list(COLOURS[:7]),
+    "a city": [
+        "Oslo",
+        "Rome",
+        "Paris",
+        "Cairo",
+        "Lima",
+        "Quito",
+        "London",
+        "Berlin",
+        "Madrid",
+        "Vienna",
+    ],
+    "a drink": ["tea", "coffee", "milk", "juice", "water", "cocoa", "lemonade"],
+    "a day of the week": [
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+    ],
+    "a month": [
+        "January",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "October",
+        "December",
+    ],
+    "a number": ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
+    "a tool": ["hammer", "saw", "pencil", "knife", "spoon", "needle"],
+    "a vegetable": ["carrot", "onion", "potato", "tomato", "pea", "cabbage"],
+}
+
+
+def ask_name_one(rng: Random, words: Wordings) -> Turn:
+    """Any one is right, so that ten replies at temperature 1 differ."""
+    kind, choices = rng.choice(tuple(ONES.items()))
+    value = rng.choice(choices)
+    question = words.ask(rng, "name_one", one=kind)
+    reply = rng.choice((capital(value), capital(value), f"{capital(value)}."))
+    truth = {"judge": "one_word", "of": [one.lower() for one in choices]}
+    return Turn("name_one", question, reply, truth)
+
+
+# --- styles --------------------------------------------------------------------------------------
+
+STYLES = ("one_word", "sentence", "capitals", "json")
+
+
+def style_reply(style: str, brief: str, full: str) -> str:
+    if style == "one_word":
+        return brief
+    if style == "capitals":
+        return full.upper()
+    return to_json({"answer": brief}) if style == "json" else full
+
+
+def style_turn(
+    rng: Random, words: Wordings, question: str, brief: str, full: str, truth: dict
+) -> Turn:
+    """A question under a system prompt that says how to answer, perhaps after an example."""
+    style = rng.choice(STYLES)
+    before = [_message("system", words.choose(rng, f"style_{style}"))]
+    reply = style_reply(style, brief, full)
+    judged = {"judge": "style", "style": style, "then": truth}
+    return Turn("style", question, reply, judged, tuple(before))
+
+
+def ask_style(rng: Random, words: Wordings) -> Turn:
+    question, brief, full, truth = _choose_plain(rng, words)
+    turn = style_turn(rng, words, question, brief, full, truth)
+    if rng.random() < 0.4:
+        style = turn.truth["style"]
+        other, *parts = _choose_plain(rng, words)
+        example = (_message("user", other), _message("assistant", style_reply(style, *parts[:2])))
+        turn = Turn("style", question, turn.reply, turn.truth, (*turn.before, *example))
+    return turn
+
+
+def _choose_plain(rng: Random, words: Wordings) -> tuple[str, str, str, dict]:
+    """A question with a brief and a full answer."""
+    roll = rng.random()
+    if roll < 0.4:
+        text = rng.choice(COMMON)
+        back = text[::-1]
+        question = words.ask_exactly(rng, "reverse", text=text, s="")
+        return question, back, f"In reverse it is {back}.", {"judge": "holds", "is": back}
+    if roll < 0.75:
+        one, other = rng.randint(0, 50), rng.randint(0, 50)
+        value = str(one + other)
+        question = words.ask_exactly(rng, "sum", sum=f"{one} + {other}")
+        return question, value, f"The sum is {value}.", {"judge": "holds", "is": value}
+    kind, choices = rng.choice(tuple(ONES.items()))
+    value = rng.choice(choices)
+    question = words.ask(rng, "name_one", one=kind)
+    full = f"{capital(with_article(value) if kind in SOME else value)} is {kind}."
+    return question, value, full, {"judge": "some", "of": choices}
+
+
+SOME = ("an animal", "a fruit", "a tool", "a vegetable")
+
+
+# --- topics --------------------------------------------------------------------------------------
+
+TOPICS = {
+    "the sea": (
+        "The sea is wide and deep.|Its water is salty.|Fish live in the sea.|Ships sail on it.|"
+        "Waves come and go.|The sea looks blue on a sunny day.|Rivers flow into the sea.|"
+        "The tide rises and falls.|Whales swim in it.|The sea covers most of the Earth."
+    ),
+    "the sun": (
+        "The sun is a star.|It gives light and warmth.|The sun is very hot.|"
+        "It rises in the east.|It sets in the west.|Plants need its light.|"
+        "The Earth goes round it.|The sun is far away."
+    ),
+    "the moon": (
+        "The moon goes round the Earth.|It shines by the light of the sun.|"
+        "It takes about a month for one round.|People have walked on it.|"
+        "The moon moves the tides.|There is no air on the moon."
+    ),
+    "trees": (
+        "Trees have roots, a trunk and leaves.|They need light and water.|Birds nest in trees.|"
+        "Trees give shade.|Many trees drop their leaves in autumn.|Wood comes from trees."
+    ),
+    "rain": (
+        "Rain falls from clouds.|It is made of drops of water.|Plants need rain.|"
+        "Rain fills rivers and lakes.|An umbrella keeps it off.|After rain there may be a rainbow."
+    ),
+    "a traffic light": (
+        "A traffic light tells cars when to go.|Red means stop.|Green means go.|"
+        "Yellow means that it is about to change.|It stands at a crossing.|It keeps traffic safe."
+    ),
+    "cats": (
+        "Cats are small animals with soft fur.|They like to sleep.|Cats catch mice.|"
+        "Many cats live with people.|A cat says miaow.|Cats see well in the dark."
+    ),
+    "a library": (
+        "A library lends books.|It is a quiet place.|People read there.|"
+        "Its books stand on shelves.|You bring a book back after some weeks."
+    ),
+}
+COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5}
+
+
+def ask_topic(rng: Random, words: Wordings) -> Turn:
+    """So many sentences on one of a few topics, in any order; three unless it is said."""
+    topic, text = rng.choice(tuple(TOPICS.items()))
+    sentences = text.split("|")
+    if rng.random() < 0.15:
+        return _ask_number(rng, words)
+    if rng.random() < 0.5:
+        word = rng.choice(tuple(COUNTS))
+        count = COUNTS[word]
+        question = words.ask(rng, "topic_counted", topic=topic, count=word)
+    else:
+        count, question = 3, words.ask(rng, "topic", topic=topic)
+    reply = " ".join(rng.sample(sentences, k=count))
+    return Turn("topic", question, reply, {"judge": "sentences", "of": sentences, "count": count})
+
+
+def _ask_number(rng: Random, words: Wordings) -> Turn:
+    number = rng.randint(0, 99)
+    kind = "odd" if number % 2 else "even"
+    facts = [f"It comes before {number + 1}.", f"Twice {number} is {2 * number}."]
+    if number:
+        facts.append(f"It comes after {number - 1}.")
+    rng.shuffle(facts)
+    question = words.ask(rng, "topic", topic=f"the number {number}")
+    truth = {"judge": "keys", "all": [[f"{number} is {kind}"]]}
+    return Turn("topic", question, f"{number} is {kind}. {' '.join(facts[:2])}", truth)
+
+
+# --- JSON from text ------------------------------------------------------------------------------
+
+FACTS = {
+    "name": (("name", "person", "first_name", "who"), NAMES),
+    "age": (("age", "years", "age_in_years"), None),
+    "city": (("city", "home", "town", "lives_in"), ONES["a city"]),
+    "animal": (("animal", "pet"), ONES["an animal"]),
+    "fruit": (("fruit", "favourite_fruit", "likes"), ONES["a fruit"]),
+    "colour": (("colour", "color", "favourite_colour"), COLOURS[:7]),
+}
+SENTENCES = {
+    "age": ("{name} is {value} years old.", "{name} is {value}."),
+    "city": ("{name} lives in {value}.", "The home of {name} is {value}."),
+    "animal": ("{name} has a pet: the {value}.", "The pet of {name} is a {value}."),
+    "fruit": ("{name} likes to eat {value}.", "The favourite fruit of {name} is {value}."),
+    "colour": ("{name} likes the colour {value}.", "The favourite colour of {name} is {value}."),
+}
+
+
+def ask_text_json(rng: Random, words: Wordings) -> Turn:
+    """Facts in sentences, to be put into JSON with the keys asked for."""
+    fields = rng.sample(tuple(SENTENCES), k=rng.randint(1, 3))
+    name = rng.choice(NAMES)
+    values = {"name": name} | {field: _fact(rng, field) for field in fields}
+    text = " ".join(
+        rng.choice(SENTENCES[field]).format(name=name, value=values[field]) for field in fields
+    )
+    keys = {field: rng.choice(FACTS[field][0]) for field in values}
+    order = list(values)
+    rng.shuffle(order)
+    wanted = {keys[field]: values[field] for field in order}
+    question = words.ask_exactly(rng, "text_json", text=text, keys=", ".join(wanted))
+    truth = {"judge": "json", "is": wanted, "schema": schema_of(wanted)}
+    return Turn("text_json", question, to_json(wanted), truth)
+
+
+def _fact(rng: Random, field: str) -> object:
+    choices = FACTS[field][1]
+    return rng.choice(choices) if choices else rng.randint(1, 99)
+
+
+def schema_of(value: object) -> dict:
+    """The JSON schema that `value` fits, with all its fields required."""
+    if isinstance(value, dict):
+        properties = {key: schema_of(one) for key, one in value.items()}
+        return {"type": "object", "properties": properties, "required": list(value)}
+    if isinstance(value, list):
+        return {"type": "array", "items": schema_of(value[0])}
+    names = {bool: "boolean", int: "integer", float: "number", str: "string"}
+    return {"type": names[type(value)]}

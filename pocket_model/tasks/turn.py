@@ -1,0 +1,54 @@
+"""One question with its right answer, and what a judge needs to know about it."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A question, a right reply, and the truth that judges any reply (see `judging`).
+
+    `before` are messages that come first (a system prompt, earlier turns, a tool's result). An
+    empty question asks nothing more after them.
+    """
+
+    task: str
+    question: str
+    reply: str
+    truth: dict
+    before: tuple[dict, ...] = ()
+    tools: tuple[dict, ...] = ()
+
+
+def to_json(value: object) -> str:
+    """Compact JSON, because each character costs the model a token; 4.8 is 4.80, as printed."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return re.sub(r"(\d+\.\d)(?=[,}\]])", r"\g<1>0", text)
+
+
+def join_words(words: Sequence[str], last: str = "and") -> str:
+    """a; a and b; a, b and c."""
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]
+
+
+def with_article(words: str) -> str:
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def say(rng: Random, short: bool, brief: str, *forms: str) -> str:
+    """`brief` where one word is wished for, else one of `forms` (or `brief` as a sentence)."""
+    if short:
+        return capital(brief)
+    return rng.choice((*forms, capital(brief) + "."))
+
+
+def to_tool_json(value: object) -> str:
+    """JSON as the chat template's `tojson` writes it."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,185 @@
+"""The pocket model's samples: all tasks draw, read as the template writes them, and judge right."""
+
+import json
+import time
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from pocket_model.samples import FAMILIES, TASKS, Sample, draw_sample, judge, render
+from pocket_model.tasks.judging import count_things, overlap
+from pocket_model.tasks.texts import read_glossary
+from pocket_model.tasks.wordings import Wordings, read_wordings
+from pocket_model.tasks.worlds import draw_world, plan_world
+
+ROOT = Path(__file__).parents[1]
+SHAPES = {"text": None, "image": (512, 288), "pair": (448, 288), "clip": (16, 320, 160)}
+ALL = [(kind, task) for kind, tasks in TASKS.items() for task in tasks]
+CLIP = "<|vision_start|><|video_pad|><|vision_end|>"
+
+
+def reply_of(sample: Sample) -> str:
+    return sample.messages[-1]["content"]
+
+
+def write_by_template(sample: Sample) -> str:
+    """What the chat template makes of the messages, as transformers renders it."""
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
+    template = environment.from_string((ROOT / "pocket_model/chat_template.jinja").read_text())
+    tools = list(sample.tools) or None
+    return template.render(messages=sample.messages, tools=tools, add_generation_prompt=False)
+
+
+@pytest.mark.parametrize("wording", ["train", "held_out"])
+@pytest.mark.parametrize(("kind", "task"), ALL)
+def test_a_task_draws_and_its_own_answer_is_right(kind, task, wording):
+    for seed in range(3):
+        sample = draw_sample(Random(seed), kind, SHAPES[kind], wording=wording, task=task)
+        assert (sample.task, sample.kind, sample.tasks[-1]) == (task, kind, task)
+        assert judge(sample, reply_of(sample)) == pytest.approx(1), sample.messages
+        assert json.loads(json.dumps(sample.answer)), "the truth is JSON"
+
+
+@pytest.mark.parametrize(("kind", "task"), ALL)
+def test_wrong_replies_are_refused(kind, task):
+    sample = draw_sample(Random(5), kind, SHAPES[kind], wording="train", task=task)
+    for wrong in ("", "The zebra is turquoise, 123456.", "[]", "{}"):
+        assert judge(sample, wrong) < 0.5, (wrong, sample.answer)
+
+
+@pytest.mark.parametrize("task", [task for kind, task in ALL if kind == "image"])
+def test_the_answer_to_another_picture_is_mostly_wrong(task):
+    """Else a judge would let everything pass."""
+    if task in ("picture_unknown", "absent", "schema", "presence", "relation", "where", "fill"):
+        pytest.skip("few possible answers")
+    drawn = [draw_sample(Random(seed), "image", (448, 288), wording="train", task=task)
+             for seed in range(8)]  # fmt: skip
+    crossed = [judge(one, reply_of(other)) for one, other in pairwise(drawn)]
+    assert sum(score > 0.9 for score in crossed) <= 3
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_render_writes_what_the_template_writes(kind):
+    for seed in range(25):
+        sample = draw_sample(Random(seed), kind, SHAPES[kind])
+        pieces = render(sample)
+        text = "".join(piece for piece, _ in pieces)
+        stamped = "".join(f"<{second:.1f} seconds>{CLIP}" for second in sample.seconds)
+        assert text == write_by_template(sample).replace(CLIP, stamped or CLIP)
+        targets = [piece for piece, is_target in pieces if is_target]
+        said = [one for one in sample.messages if one["role"] == "assistant"]
+        assert len(targets) == len(said) == len(sample.tasks)
+        assert all(target.endswith("<|im_end|>") for target in targets)
+
+
+def test_tools_and_their_results_are_rendered_as_the_template_does():
+    for task in ("tool_call", "tool_none", "tool_result"):
+        sample = draw_sample(Random(3), "text", None, task=task)
+        assert sample.tools
+        assert "".join(piece for piece, _ in render(sample)) == write_by_template(sample)
+
+
+def test_each_task_has_enough_wordings_and_none_is_held_out_and_trained_on():
+    for task, wordings in read_wordings().items():
+        few = task in ("in_one_word", "in_one_number")
+        assert len(set(wordings["train"])) >= (8 if few else 14), task
+        assert len(set(wordings["held_out"])) >= (2 if few else 10), task
+        assert not set(wordings["train"]) & set(wordings["held_out"]), task
+
+
+def test_training_never_uses_a_held_out_wording(monkeypatch):
+    used = []
+    original = Wordings.choose
+
+    def note(self, rng, task):
+        used.append(self.which)
+        return original(self, rng, task)
+
+    monkeypatch.setattr(Wordings, "choose", note)
+    for kind, shape in SHAPES.items():
+        for seed in range(10):
+            draw_sample(Random(seed), kind, shape)
+    assert set(used) == {"train"}
+
+
+@pytest.mark.parametrize("shape", [(512, 288), (288, 448), (384, 384), (256, 256), (288, 512)])
+def test_pictures_have_the_shape_asked_for(shape):
+    for seed in range(6):
+        sample = draw_sample(Random(seed), "image", shape)
+        assert [one.shape for one in sample.media] == [(shape[1], shape[0], 3)]
+        assert sample.media[0].dtype == np.uint8
+
+
+@pytest.mark.parametrize(("shape", "frames"), [((224, 128), 32), ((320, 160), 16)])
+def test_clips_have_a_second_for_each_pair_of_frames(shape, frames):
+    sample = draw_sample(Random(2), "clip", shape)
+    assert sample.media[0].shape == (frames, shape[1], shape[0], 3)
+    assert len(sample.seconds) == frames // 2
+    assert list(sample.seconds) == sorted(sample.seconds)
+
+
+def test_boxes_hold_the_things_in_thousandths():
+    """A thing's box differs from its surroundings more than an equal box of the empty ground."""
+    scene = plan_world(Random(4), (512, 288))
+    full, record = draw_world(scene, (512, 288), 1)
+    empty, _ = draw_world(scene.__class__(scene.setting, (), scene.wall), (512, 288), 1)
+    changed = np.abs(np.asarray(full, int) - np.asarray(empty, int)).sum(2) > 60
+    for thing in record["objects"]:
+        left, top, right, bottom = thing["box"]
+        assert changed[top:bottom, left:right].mean() > 0.2, thing
+
+
+def test_descriptions_tell_the_record_and_nothing_else():
+    family = FAMILIES["image"]["scene"]
+    for seed in range(20):
+        _, record = family.draw(Random(seed), (448, 288))
+        turn = family.asks["describe"][1](Random(seed), record, Wordings())
+        truth = {}
+        for thing in record["objects"]:
+            name = f"{thing['colour']} {thing['name']}"
+            truth[name] = truth.get(name, 0) + 1
+        assert dict(count_things(turn.reply)) == truth
+
+
+def test_an_open_question_has_several_right_answers():
+    family = FAMILIES["image"]["scene"]
+    _, record = family.draw(Random(1), (448, 288))
+    ask = family.asks["describe"][1]
+    assert len({ask(Random(seed), record, Wordings()).reply for seed in range(10)}) >= 5
+
+
+def test_a_conversation_shows_its_media_once_and_asks_nothing_twice():
+    for kind, count in (("image", 1), ("pair", 2), ("clip", 1)):
+        for seed in range(8):
+            sample = draw_sample(Random(seed), kind, SHAPES[kind])
+            parts = [part for one in sample.messages if isinstance(one["content"], list)
+                     for part in one["content"]]  # fmt: skip
+            assert sum(part["type"] != "text" for part in parts) == count == len(sample.media)
+
+
+def test_glossary_answers_are_short():
+    glossary = read_glossary()
+    assert len(glossary) >= 40
+    for term, answers in glossary.items():
+        assert 2 <= len(answers) <= 3, term
+        assert all(len(answer) <= 160 for answer in answers), term
+
+
+def test_overlap_of_boxes():
+    assert overlap([0, 0, 10, 10], [0, 0, 10, 10]) == 1
+    assert overlap([0, 0, 10, 10], [5, 0, 15, 10]) == pytest.approx(1 / 3)
+    assert overlap([0, 0, 10, 10], [20, 20, 30, 30]) == 0
+
+
+def test_how_fast_samples_are_drawn():
+    """Printed, not judged: a machine may be busy."""
+    for kind, shape in SHAPES.items():
+        begin = time.process_time()
+        for seed in range(10):
+            render(draw_sample(Random(seed), kind, shape))
+        print(f"{kind}: {(time.process_time() - begin) * 100:.1f} ms a sample")
