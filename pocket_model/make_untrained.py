@@ -1,6 +1,6 @@
 """Write the pocket checkpoint: the Qwen3-VL architecture, small, with untrained weights.
 
-    python pocket_model/make_untrained.py [--out FOLDER]
+    python -m pocket_model.make_untrained [--out FOLDER]
 
 The weights are random numbers from a fixed seed, so the words of its replies are noise. The
 rest is real: the architecture that vLLM serves for Qwen3-VL-4B-Instruct, its patch and merge
@@ -13,26 +13,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from pocket_model.tokenizer import SPECIAL, TOOL_MARKS
+
 HERE = Path(__file__).resolve().parent
 SEED = 20260101
 VOCABULARY = 896
 PIXEL_NORM = [0.5, 0.5, 0.5]
-# Qwen's own special tokens, in Qwen's order. Tool marks are ordinary text to a decoder.
-SPECIAL = [
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|object_ref_start|>",
-    "<|object_ref_end|>",
-    "<|box_start|>",
-    "<|box_end|>",
-    "<|vision_start|>",
-    "<|vision_end|>",
-    "<|vision_pad|>",
-    "<|image_pad|>",
-    "<|video_pad|>",
-]
-TOOL_MARKS = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"]
 
 
 def train_tokenizer():

@@ -25,7 +25,7 @@ PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 DONE = VENV / "course-setup"
 POCKET = ROOT / "pocket_model"
-TEMPLATE = "chat_template.jinja"
+POCKET_SOURCES = ("make_untrained.py", "tokenizer.py", "corpus.txt", "chat_template.jinja")
 VERSIONS = ((3, 12), (3, 13), (3, 11))  # the best first
 TORCH = ("torch==2.8.0", "torchvision==0.23.0", "torchaudio==2.8.0")
 
@@ -52,7 +52,7 @@ def say(text: str) -> None:
 
 def run(*words: object) -> None:
     """Run a command that must succeed; its own messages tell what went wrong."""
-    if subprocess.run([str(w) for w in words], env=quiet_environment()).returncode:
+    if subprocess.run([str(w) for w in words], env=quiet_environment(), cwd=ROOT).returncode:
         command = " ".join(str(w) for w in words[:4])
         sys.exit(f"setup: `{command} …` failed. Mend what it says above, then run it again.")
 
@@ -91,7 +91,7 @@ def fingerprint(lock: Path) -> str:
     """What the set-up was made from; a change of any of it makes it run again."""
     parts = [lock, HERE / "install.py", ROOT / "pyproject.toml"]
     if lock.name.startswith("cpu"):
-        parts += [POCKET / name for name in ("make_untrained.py", "corpus.txt", TEMPLATE)]
+        parts += [POCKET / name for name in POCKET_SOURCES]
     digest = hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in parts)).hexdigest()
     return f"{lock.name} {digest}"
 
@@ -224,7 +224,7 @@ def set_jupyter_up() -> None:
 
 def make_pocket_model() -> None:
     say("making the pocket model")
-    run(PYTHON, POCKET / "make_untrained.py")
+    run(PYTHON, "-m", "pocket_model.make_untrained")
 
 
 if __name__ == "__main__":
