@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pocket_model.tokenizer import SPECIAL, TOOL_MARKS
+from pocket_model.tokenizer import SPECIAL, TOOL_MARKS, finish_tokenizer
 
 HERE = Path(__file__).resolve().parent
 SEED = 20260101
@@ -23,8 +23,7 @@ PIXEL_NORM = [0.5, 0.5, 0.5]
 
 def train_tokenizer():
     """Train a byte-level BPE on corpus.txt; returns a `Qwen2TokenizerFast`."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import Qwen2TokenizerFast
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -35,16 +34,7 @@ def train_tokenizer():
         show_progress=False,
     )
     core.train([str(HERE / "corpus.txt")], trainer)
-    core.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
-    core.add_tokens([AddedToken(t, special=False, normalized=False) for t in TOOL_MARKS])
-    return Qwen2TokenizerFast(
-        tokenizer_object=core,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=SPECIAL[1:],
-        chat_template=(HERE / "chat_template.jinja").read_text(),
-        model_max_length=262144,
-    )
+    return finish_tokenizer(core)
 
 
 def build_config(tokenizer):

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NOTEBOOKS, ROOT, SOLUTIONS, course_environment, find_free_port
+from tests.record import ALONE
 
 pytestmark = pytest.mark.slow
 
-# Notebooks that start or stop servers themselves get a port of their own.
-ALONE = ("02", "06")
 NBVAL = (
     *("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "300"),
     *("--nbval-sanitize-with", str(ROOT / "tests" / "nbval_sanitize.cfg")),
@@ -26,7 +25,7 @@ def name(path: Path) -> str:
 def test_notebook_runs(
     notebook: Path, request: pytest.FixtureRequest, own_temporary: dict[str, str]
 ) -> None:
-    if notebook.name[:2] in ALONE:
+    if notebook.name[:2] in ALONE:  # they get a port of their own
         environment = course_environment(find_free_port())
     else:
         environment = request.getfixturevalue("shared_environment")
