@@ -3,8 +3,9 @@
     python -m pocket_model.evaluate [--count 500] [--out FILE] [--sheets FOLDER] [--tasks a,b]
 
 Samples come from seeds that training never draws. Each task is asked `count` times in wordings
-that it was trained on and again in wordings that it was not, greedy, several at once. Failures
-follow the table. `--sheets` also writes, for each task, pictures of ten failures to a folder.
+that it was trained on and again in wordings that it was not, greedy, several at once; the tasks
+share their pictures where they can, which the server's caches make use of. Failures follow the
+table. `--sheets` also writes, for each task, pictures of ten failures to a folder.
 The server's address is COURSE_BASE_URL, else http://127.0.0.1:8085/v1.
 """
 
@@ -16,6 +17,7 @@ import re
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +36,7 @@ SHAPES = {
     "image": ((512, 288), (448, 288), (288, 448), (384, 384), (320, 320)),
     "pair": ((448, 288), (320, 320)),
     "clip": ((224, 128), (320, 160)),
+    "frames": ((512, 256),),
     "text": (None,),
 }
 WORDINGS = ("train", "held_out")
@@ -54,33 +57,43 @@ class Reply:
     tokens: int
 
 
-def draw(kind: str, task: str, wording: str, number: int):
-    """Held-out sample `number` of a task."""
+def draw(kind: str, task: str, wording: str, number: int, kept: list):
+    """Held-out sample `number` of a task, about a picture in `kept` where it can be."""
     rng = Random(f"held-out/{wording}/{task}/{number}")
     shape = SHAPES[kind][number % len(SHAPES[kind])]
-    return samples.draw_sample(rng, kind, shape, wording=wording, task=task)
+    return samples.draw_sample(rng, kind, shape, wording=wording, task=task, kept=kept)
 
 
-def to_request(messages: Sequence[dict], media: Sequence[np.ndarray]) -> list[dict]:
-    """OpenAI messages with the sample's pictures and clip in them as data URLs."""
+def to_request(messages: Sequence[dict], media: Sequence[np.ndarray], urls: dict) -> list[dict]:
+    """OpenAI messages with the sample's pictures and clip in them as data URLs.
+
+    `urls` keeps the URL of each array for the next sample about it.
+    """
     waiting = iter(media)
     found = []
     for message in messages:
         content = message.get("content")
         if isinstance(content, (list, tuple)):
-            content = [_to_part(part, waiting) for part in content]
+            content = [_to_part(part, waiting, urls) for part in content]
         found.append({**message, "content": content})
     return found
 
 
-def _to_part(part: dict, media) -> dict:
-    if part["type"] == "image":
-        buffer = io.BytesIO()
-        Image.fromarray(next(media)).save(buffer, "PNG")
-        return {"type": "image_url", "image_url": {"url": _data_url("image/png", buffer)}}
-    if part["type"] == "video":
-        return {"type": "video_url", "video_url": {"url": _clip_url(next(media))}}
-    return part
+def _to_part(part: dict, media, urls: dict) -> dict:
+    if part["type"] == "text":
+        return part
+    shown = next(media)
+    write = _picture_url if part["type"] == "image" else _clip_url
+    if id(shown) not in urls:
+        urls[id(shown)] = shown, write(shown)
+    name = f"{part['type']}_url"
+    return {"type": name, name: {"url": urls[id(shown)][1]}}
+
+
+def _picture_url(picture: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return _data_url("image/png", buffer)
 
 
 def _data_url(kind: str, buffer: io.BytesIO) -> str:
@@ -97,7 +110,7 @@ def _clip_url(frames: np.ndarray) -> str:
         return _data_url("video/mp4", io.BytesIO(path.read_bytes()))
 
 
-def ask(client: OpenAI, model: str, wording: str, sample) -> Reply:
+def ask(client: OpenAI, model: str, wording: str, sample, urls: dict) -> Reply:
     """Stream the reply to the sample's last question, and judge it."""
     question = list(sample.messages[:-1])
     options = {"temperature": 0, "max_tokens": LONGEST, "stream": True}
@@ -111,7 +124,7 @@ def ask(client: OpenAI, model: str, wording: str, sample) -> Reply:
     begin = time.monotonic()
     text, first, tokens = "", None, 0
     calls: dict[int, list[str]] = {}
-    request = to_request(question, sample.media)
+    request = to_request(question, sample.media, urls)
     try:
         for chunk in client.chat.completions.create(model=model, messages=request, **options):
             tokens = chunk.usage.completion_tokens if chunk.usage else tokens
@@ -140,11 +153,27 @@ def _write_call(name: str, arguments: str) -> str:
     return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
 
 
-def ask_task(client: OpenAI, model: str, kind: str, task: str, count: int, at_once: int):
-    """Replies to `count` held-out samples of a task in each kind of wording."""
-    wanted = [(wording, number) for wording in WORDINGS for number in range(count)]
+def ask_all(
+    client: OpenAI, model: str, kind: str, tasks: Sequence[str], counts: dict, at_once: int
+) -> dict[str, list[Reply]]:
+    """Replies to the held-out samples of each task: `counts[wording]` in each kind of wording."""
+    replies: dict[str, list[Reply]] = {task: [] for task in tasks}
+    lock = threading.Lock()
+
+    def ask_number(number: int) -> None:
+        kept, urls = [], {}
+        for task in tasks:
+            for wording in [one for one in WORDINGS if number < counts[one]]:
+                sample = draw(kind, task, wording, number, kept)
+                reply = ask(client, model, wording, sample, urls)
+                with lock:
+                    replies[task].append(reply)
+
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(lambda w: ask(client, model, w[0], draw(kind, task, *w)), wanted))
+        for done, _ in enumerate(pool.map(ask_number, range(max(counts.values()))), 1):
+            print(f"\r{kind}: {done} of {max(counts.values())}", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return replies
 
 
 def write_row(kind: str, task: str, replies: Sequence[Reply]) -> str:
@@ -155,8 +184,7 @@ def write_row(kind: str, task: str, replies: Sequence[Reply]) -> str:
         cells.append(f"{100 * statistics.mean(scores):.1f}")
     first = statistics.median(r.first for r in replies)
     tokens = statistics.median(r.tokens for r in replies)
-    n = len(replies) // len(WORDINGS)
-    return f"| {kind} | {task} | {n} | {' | '.join(cells)} | {tokens:.0f} | {first:.2f} |"
+    return f"| {kind} | {task} | {' | '.join(cells)} | {tokens:.0f} | {first:.2f} |"
 
 
 def show_question(sample) -> str:
@@ -216,20 +244,20 @@ def evaluate(options: argparse.Namespace, out) -> None:
     url = os.environ.get("COURSE_BASE_URL", "http://127.0.0.1:8085/v1")
     client = OpenAI(base_url=url, api_key=os.environ.get("COURSE_API_KEY", "EMPTY"), timeout=600)
     model = client.models.list().data[0].id
-    chosen = [(k, t) for k, tasks in samples.TASKS.items() for t in tasks]
-    if options.tasks:
-        chosen = [(k, t) for k, t in chosen if t in options.tasks.split(",")]
-    print(f"{model} at {url}, {options.count} samples a task and kind of wording", file=out)
-    print("| kind | task | n | known wordings | new wordings | tokens | first token, s |", file=out)
-    print("|---|---|---|---|---|---|---|", file=out, flush=True)
+    counts = {"train": options.count, "held_out": options.new or options.count}
+    print(f"{model} at {url}, {counts} samples a task", file=out)
+    print("| kind | task | known wordings | new wordings | tokens | first token, s |", file=out)
+    print("|---|---|---|---|---|---|", file=out, flush=True)
     failures, everything = [], []
-    for kind, task in chosen:
-        replies = ask_task(client, model, kind, task, options.count, options.at_once)
-        print(write_row(kind, task, replies), file=out, flush=True)
-        failures += list_failures(task, replies, options.failures)
-        everything += replies
-        if options.sheets:
-            draw_sheet(replies, options.sheets / f"{task}.png")
+    for kind, tasks in samples.TASKS.items():
+        chosen = [t for t in tasks if not options.tasks or t in options.tasks.split(",")]
+        asked = ask_all(client, model, kind, chosen, counts, options.at_once) if chosen else {}
+        for task, replies in asked.items():
+            print(write_row(kind, task, replies), file=out, flush=True)
+            failures += list_failures(task, replies, options.failures)
+            everything += replies
+            if options.sheets:
+                draw_sheet(replies, options.sheets / f"{task}.png")
     print(
         f"\n{measure_speed(everything):.0f} tokens/s a reply, {options.at_once} at once", file=out
     )
@@ -239,6 +267,7 @@ def evaluate(options: argparse.Namespace, out) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--new", type=int, help="of new wordings, if not as many")
     parser.add_argument("--tasks", default="", help="names, with commas; else all")
     parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--failures", type=int, default=30, help="listed for each task")

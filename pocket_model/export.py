@@ -89,8 +89,10 @@ def build_model(weights: dict[str, Tensor], shape: Shape):
     return model
 
 
-def write_processor_files(folder: Path) -> None:
-    """The processor files: the 4B model's patch and merge sizes, and the trained pixel limits."""
+def write_processor_files(
+    folder: Path, image_pixels: dict = IMAGE_PIXELS, clip_pixels: dict = CLIP_PIXELS
+) -> None:
+    """The processor files: the 4B model's patch and merge sizes, and pixel limits."""
     shared = {
         "patch_size": PATCH,
         "temporal_patch_size": 2,
@@ -99,8 +101,8 @@ def write_processor_files(folder: Path) -> None:
         "image_std": [0.5, 0.5, 0.5],
         "processor_class": "Qwen3VLProcessor",
     }
-    image = {"size": IMAGE_PIXELS, "image_processor_type": "Qwen2VLImageProcessorFast"}
-    video = {"size": CLIP_PIXELS, "video_processor_type": "Qwen3VLVideoProcessor"}
+    image = {"size": image_pixels, "image_processor_type": "Qwen2VLImageProcessorFast"}
+    video = {"size": clip_pixels, "video_processor_type": "Qwen3VLVideoProcessor"}
     for name, own in (("preprocessor", image), ("video_preprocessor", video)):
         (folder / f"{name}_config.json").write_text(json.dumps(shared | own, indent=2) + "\n")
 
@@ -141,6 +143,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "trained")
     options = parser.parse_args()
     export(load_weights(options.weights), options.out)
+    shutil.copy(options.weights / "progress.json", options.out)  # for train.py --resume
     size = sum(f.stat().st_size for f in options.out.iterdir()) / 1e6
     print(f"Checkpoint written to {options.out} ({size:.0f} MB).")
 

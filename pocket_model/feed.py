@@ -8,7 +8,7 @@ ready, and when the processors cannot keep up with the GPU an earlier batch is l
 
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -21,7 +21,8 @@ from pocket_model.batches import Slot, make_batch
 
 Batch = dict[str, Tensor]
 AHEAD = 8  # batches of a kind that wait on the device
-KEPT = 200  # batches of a kind that are kept for learning them again
+PICTURES = 100  # of a slot that a worker keeps for more conversations about them
+KEPT = 400  # batches of a kind that are kept for learning them again
 
 
 @dataclass(frozen=True)
@@ -52,25 +53,30 @@ class DrawnBatches(IterableDataset):
         self.slots, self.kinds, self.samples = slots, kinds, samples
         self.seed, self.start = seed, start
 
-    def draw(self, number: int, kind: str | None = None) -> Drawn:
+    def draw(self, number: int, kind: str | None = None, kept: dict | None = None) -> Drawn:
+        """Batch `number`; `kept` has, for each slot, the pictures of batches before this one."""
         rng = Random(f"{self.seed}/{number}")
         kind = kind or rng.choices(list(self.kinds), list(self.kinds.values()))[0]
         fitting = [i for i, slot in enumerate(self.slots) if slot.kind == kind]
         chosen = rng.choices(fitting, [self.slots[i].share for i in fitting])[0]
-        arrays, tasks = make_batch(self.slots[chosen], rng, self._draw_sample)
+        pictures = [] if kept is None else kept[chosen]
+        arrays, tasks = make_batch(
+            self.slots[chosen], rng, lambda *wanted: self._draw_sample(*wanted, pictures)
+        )
         batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return Drawn(chosen, batch, tasks)
 
-    def _draw_sample(self, rng: Random, kind: str, shape):
-        sample = self.samples.draw_sample(rng, kind, shape)
+    def _draw_sample(self, rng: Random, kind: str, shape, pictures):
+        sample = self.samples.draw_sample(rng, kind, shape, kept=pictures)
         return sample, self.samples.render(sample)
 
     def __iter__(self) -> Iterator[Drawn]:
         worker = get_worker_info()
         number = self.start + worker.id
+        kept = defaultdict(lambda: deque(maxlen=PICTURES))
         torch.set_num_threads(1)
         while True:
-            yield self.draw(number)
+            yield self.draw(number, kept=kept)
             number += worker.num_workers
 
 

@@ -3,7 +3,7 @@
 Parameter names are those of transformers' `Qwen3VLForConditionalGeneration`, so that the
 weights load there and in vLLM as they are. Everything runs without a loop over pictures and
 without a wait for the GPU, so that one CUDA graph can hold the forward and backward pass of a
-batch shape. Weights stay in float32; the arithmetic runs in `compute`.
+batch shape. The arithmetic runs in the type of the weights.
 
 Formulas: transformers 4.57.1, models/qwen3_vl/modeling_qwen3_vl.py.
 """
@@ -45,22 +45,6 @@ class Shape:
         return self.vision_hidden // self.head_size
 
 
-class Linear(nn.Linear):
-    """A linear layer that computes in its input's type."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        bias = None if self.bias is None else self.bias.to(x.dtype)
-        return F.linear(x, self.weight.to(x.dtype), bias)
-
-
-class LayerNorm(nn.LayerNorm):
-    """A layer norm that computes in its input's type."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
-        return F.layer_norm(x, self.normalized_shape, weight, bias, self.eps)
-
-
 class RMSNorm(nn.Module):
     """Root-mean-square norm over the last dimension."""
 
@@ -69,7 +53,12 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(size))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), EPS)
+        return F.rms_norm(x, (x.shape[-1],), self.weight, EPS)
+
+
+def apply_together(layers: tuple[nn.Linear, ...], x: Tensor) -> Tensor:
+    """The outputs of layers without bias, joined: one product is faster than several."""
+    return F.linear(x, torch.cat([layer.weight for layer in layers]))
 
 
 def rotate(x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
@@ -91,8 +80,8 @@ class VisionAttention(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.heads = shape.vision_heads
-        self.qkv = Linear(shape.vision_hidden, 3 * shape.vision_hidden)
-        self.proj = Linear(shape.vision_hidden, shape.vision_hidden)
+        self.qkv = nn.Linear(shape.vision_hidden, 3 * shape.vision_hidden)
+        self.proj = nn.Linear(shape.vision_hidden, shape.vision_hidden)
 
     def forward(self, x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
         batch, patches, hidden = x.shape
@@ -104,8 +93,8 @@ class VisionAttention(nn.Module):
 class VisionMLP(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.linear_fc1 = Linear(shape.vision_hidden, shape.vision_mlp)
-        self.linear_fc2 = Linear(shape.vision_mlp, shape.vision_hidden)
+        self.linear_fc1 = nn.Linear(shape.vision_hidden, shape.vision_mlp)
+        self.linear_fc2 = nn.Linear(shape.vision_mlp, shape.vision_hidden)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear_fc2(F.gelu(self.linear_fc1(x), approximate="tanh"))
@@ -114,8 +103,8 @@ class VisionMLP(nn.Module):
 class VisionBlock(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.norm1 = LayerNorm(shape.vision_hidden, eps=EPS)
-        self.norm2 = LayerNorm(shape.vision_hidden, eps=EPS)
+        self.norm1 = nn.LayerNorm(shape.vision_hidden, eps=EPS)
+        self.norm2 = nn.LayerNorm(shape.vision_hidden, eps=EPS)
         self.attn = VisionAttention(shape)
         self.mlp = VisionMLP(shape)
 
@@ -131,9 +120,9 @@ class Merger(nn.Module):
         super().__init__()
         self.joined = shape.vision_hidden * MERGE**2
         self.joined_norm = joined_norm
-        self.norm = LayerNorm(self.joined if joined_norm else shape.vision_hidden, eps=EPS)
-        self.linear_fc1 = Linear(self.joined, self.joined)
-        self.linear_fc2 = Linear(self.joined, shape.hidden)
+        self.norm = nn.LayerNorm(self.joined if joined_norm else shape.vision_hidden, eps=EPS)
+        self.linear_fc1 = nn.Linear(self.joined, self.joined)
+        self.linear_fc2 = nn.Linear(self.joined, shape.hidden)
 
     def forward(self, x: Tensor) -> Tensor:
         joined = (x.shape[0], -1, self.joined)
@@ -150,7 +139,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv3d(3, shape.vision_hidden, size, size)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.proj.weight.flatten(1).to(x.dtype), self.proj.bias.to(x.dtype))
+        return F.linear(x, self.proj.weight.flatten(1), self.proj.bias)
 
 
 class Visual(nn.Module):
@@ -166,20 +155,19 @@ class Visual(nn.Module):
         self.deepstack_merger_list = nn.ModuleList(
             Merger(shape, joined_norm=True) for _ in shape.deepstack
         )
+        self.cut_patches = cut_patches
         self.places: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]] = {}
 
-    def forward(self, frames: Tensor, compute: torch.dtype, noise: float) -> list[Tensor]:
+    def forward(self, frames: Tensor, noise: float) -> list[Tensor]:
         """uint8 frames (N, 2, height, width, 3) to [tokens, *deepstack], each (N, tokens, hidden).
 
         `noise` adds Gaussian pixel noise of up to this strength (of a range of -1 to 1).
         """
         rows, columns = frames.shape[2] // PATCH, frames.shape[3] // PATCH
-        x = _cut_patches(frames).to(compute) / 127.5 - 1
-        if noise:
-            strength = noise * torch.rand(len(x), 1, 1, device=x.device, dtype=compute)
-            x = x + torch.randn_like(x) * strength
+        compute = self.pos_embed.weight.dtype
+        x = self.cut_patches(frames, compute, noise)
         mixing, *turns = self._places(rows, columns, x.device)
-        x = self.patch_embed(x) + (mixing @ self.pos_embed.weight).to(compute)
+        x = self.patch_embed(x) + (mixing @ self.pos_embed.weight.float()).to(compute)
         turns = tuple(t.to(compute) for t in turns)
         found = []
         for i, block in enumerate(self.blocks):
@@ -201,13 +189,17 @@ class Visual(nn.Module):
         return self.places[rows, columns]
 
 
-def _cut_patches(frames: Tensor) -> Tensor:
-    """(N, 2, height, width, 3) to (N, patches in merge order, values of a patch)."""
+def cut_patches(frames: Tensor, compute: torch.dtype, noise: float) -> Tensor:
+    """(N, 2, height, width, 3) to (N, patches in merge order, values of a patch in -1 to 1)."""
     n, _, height, width, _ = frames.shape
     down, right = height // (PATCH * MERGE), width // (PATCH * MERGE)
     cut = frames.view(n, 2, down, MERGE, PATCH, right, MERGE, PATCH, 3)
     cut = cut.permute(0, 2, 5, 3, 6, 8, 1, 4, 7)
-    return cut.reshape(n, down * right * MERGE**2, -1)
+    x = cut.reshape(n, down * right * MERGE**2, -1).to(compute) / 127.5 - 1
+    if noise:
+        strength = noise * torch.rand(n, 1, 1, device=x.device, dtype=compute)
+        x = x + torch.randn_like(x) * strength
+    return x
 
 
 def _merge_order(rows: int, columns: int) -> Tensor:
@@ -233,18 +225,18 @@ class TextAttention(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.size = shape.head_size
-        self.q_proj = Linear(shape.hidden, shape.heads * self.size, bias=False)
-        self.k_proj = Linear(shape.hidden, shape.kv_heads * self.size, bias=False)
-        self.v_proj = Linear(shape.hidden, shape.kv_heads * self.size, bias=False)
-        self.o_proj = Linear(shape.heads * self.size, shape.hidden, bias=False)
+        self.q_proj = nn.Linear(shape.hidden, shape.heads * self.size, bias=False)
+        self.k_proj = nn.Linear(shape.hidden, shape.kv_heads * self.size, bias=False)
+        self.v_proj = nn.Linear(shape.hidden, shape.kv_heads * self.size, bias=False)
+        self.o_proj = nn.Linear(shape.heads * self.size, shape.hidden, bias=False)
         self.q_norm, self.k_norm = RMSNorm(self.size), RMSNorm(self.size)
 
     def forward(self, x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
         batch, length, _ = x.shape
-        split = (batch, length, -1, self.size)
-        q = rotate(self.q_norm(self.q_proj(x).view(split)).transpose(1, 2), turns)
-        k = rotate(self.k_norm(self.k_proj(x).view(split)).transpose(1, 2), turns)
-        v = self.v_proj(x).view(split).transpose(1, 2)
+        layers = self.q_proj, self.k_proj, self.v_proj
+        joined = apply_together(layers, x).view(batch, length, -1, self.size).transpose(1, 2)
+        q, k, v = joined.split([layer.out_features // self.size for layer in layers], 1)
+        q, k = rotate(self.q_norm(q), turns), rotate(self.k_norm(k), turns)
         seen = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
         return self.o_proj(seen.transpose(1, 2).reshape(batch, length, -1))
 
@@ -252,12 +244,13 @@ class TextAttention(nn.Module):
 class TextMLP(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.gate_proj = Linear(shape.hidden, shape.mlp, bias=False)
-        self.up_proj = Linear(shape.hidden, shape.mlp, bias=False)
-        self.down_proj = Linear(shape.mlp, shape.hidden, bias=False)
+        self.gate_proj = nn.Linear(shape.hidden, shape.mlp, bias=False)
+        self.up_proj = nn.Linear(shape.hidden, shape.mlp, bias=False)
+        self.down_proj = nn.Linear(shape.mlp, shape.hidden, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = apply_together((self.gate_proj, self.up_proj), x).chunk(2, -1)
+        return self.down_proj(F.silu(gate) * up)
 
 
 class TextLayer(nn.Module):
@@ -288,14 +281,15 @@ class LanguageModel(nn.Module):
         self.register_buffer("speeds", speeds, persistent=False)
         self.register_buffer("numbers", torch.arange(VOCABULARY), persistent=False)
 
-    def embed(self, ids: Tensor, compute: torch.dtype) -> Tensor:
+    def embed(self, ids: Tensor) -> Tensor:
         """Look tokens up by a product with one-hot rows, whose backward is a plain product."""
-        chosen = (ids[..., None] == self.numbers).to(compute)
-        return chosen @ self.embed_tokens.weight.to(compute)
+        weight = self.embed_tokens.weight
+        return (ids[..., None] == self.numbers).to(weight.dtype) @ weight
 
-    def turns(self, positions: Tensor, compute: torch.dtype) -> tuple[Tensor, Tensor]:
+    def turns(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Interleaved M-RoPE of positions (3, batch, length), shaped for all heads."""
         angles = positions[self.axis].permute(1, 2, 0).float() * self.speeds
+        compute = self.embed_tokens.weight.dtype
         return tuple(t[:, None].to(compute) for t in make_turns(angles))
 
 
@@ -309,10 +303,9 @@ class Inner(nn.Module):
 class PocketModel(nn.Module):
     """Qwen3-VL, small: `forward` gives the logits of a batch made by `batches.make_batch`."""
 
-    def __init__(self, shape: Shape | None = None, compute: torch.dtype = torch.float32) -> None:
+    def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
         self.shape = shape or Shape()
-        self.compute = compute
         self.model = Inner(self.shape)
         self._set_weights()
 
@@ -335,25 +328,33 @@ class PocketModel(nn.Module):
                     std *= 0.1
                 nn.init.normal_(weight, std=std)
 
+    def compile_parts(self) -> None:
+        """Fuse the small operations of each block, compiled anew for each shape of batch."""
+        torch._dynamo.config.recompile_limit = 64
+        visual = self.model.visual
+        visual.cut_patches = torch.compile(cut_patches, dynamic=False)
+        for block in (*visual.blocks, *self.model.language_model.layers):
+            block.compile(dynamic=False)
+
     def forward(self, batch: dict[str, Tensor], noise: float = 0.0) -> Tensor:
         """Logits (batch, length, VOCABULARY)."""
         words = self.model.language_model
-        x = words.embed(batch["ids"], self.compute)
+        x = words.embed(batch["ids"])
         seen: list[Tensor] = []
         if "frames" in batch:
             seen = self._see(batch["frames"], noise)
             at = batch["visual_at"][..., None].expand(-1, -1, x.shape[-1])
             x = x.scatter(1, at, seen[0])
-        turns = words.turns(batch["positions"], self.compute)
+        turns = words.turns(batch["positions"])
         for i, layer in enumerate(words.layers):
             x = layer(x, turns)
             if i + 1 < len(seen):
                 x = x.scatter_add(1, at, seen[i + 1])
-        return F.linear(words.norm(x), words.embed_tokens.weight.to(self.compute))
+        return F.linear(words.norm(x), words.embed_tokens.weight)
 
     def _see(self, frames: Tensor, noise: float) -> list[Tensor]:
         """Visual tokens of frames (batch, steps, 1 or 2, height, width, 3): a picture is a step."""
         batch, steps, _, *rest = frames.shape
         frames = frames.expand(batch, steps, 2, *rest).reshape(batch * steps, 2, *rest)
-        found = self.model.visual(frames, self.compute, noise)
+        found = self.model.visual(frames, noise)
         return [t.reshape(batch, -1, t.shape[-1]) for t in found]

@@ -17,14 +17,17 @@ def make_orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
         square = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+        mixed = torch.baddbmm(square, square, square, beta=-4.7750, alpha=2.0315)
+        x = torch.baddbmm(x, mixed, x, beta=3.4445)
     return (x.mT if tall else x).float()
 
 
 class Muon(torch.optim.Optimizer):
-    """Matrices of one shape are stacked and stepped together."""
+    """Matrices of one shape are stacked and stepped together; `lr` is a tensor, so that a CUDA
+    graph can hold the step.
+    """
 
-    def __init__(self, weights, lr: float, momentum: float = 0.95, decay: float = 0.05) -> None:
+    def __init__(self, weights, lr: Tensor, momentum: float = 0.95, decay: float = 0.05) -> None:
         by_shape: dict[tuple[int, ...], list[Tensor]] = {}
         for weight in weights:
             by_shape.setdefault(tuple(weight.shape), []).append(weight)
@@ -43,4 +46,4 @@ class Muon(torch.optim.Optimizer):
             update = make_orthogonal(gradient.lerp(state["momentum"], group["momentum"]))
             scale = 0.2 * max(weights[0].shape) ** 0.5
             torch._foreach_mul_(weights, 1 - lr * group["decay"])
-            torch._foreach_add_(weights, list(update.unbind(0)), alpha=-lr * scale)
+            torch._foreach_add_(weights, list((update * (lr * -scale)).unbind(0)))

@@ -55,13 +55,13 @@ class Sample:
 class Family:
     """A kind of picture: how often it is drawn, how, and what can be asked about it.
 
-    `most` is the largest number of questions about one picture.
+    `most` is the largest number of questions in one conversation.
     """
 
     weight: float
     draw: Callable[[Random, Shape], tuple[np.ndarray | tuple[np.ndarray, ...], dict]]
     asks: dict[str, tuple[float, Ask]]
-    most: int = 4
+    most: int = 7
 
 
 SCENE_ASKS: dict[str, tuple[float, Ask]] = {
@@ -72,17 +72,17 @@ SCENE_ASKS: dict[str, tuple[float, Ask]] = {
     "presence": (7, scenes.ask_presence),
     "relation": (6, scenes.ask_relation),
     "side": (4, scenes.ask_side),
-    "describe": (10, scenes.ask_describe),
-    "three_sentences": (5, scenes.ask_three_sentences),
+    "describe": (18, scenes.ask_describe),
+    "three_sentences": (9, scenes.ask_three_sentences),
     "list": (14, scenes.ask_list),
     "box_one": (18, scenes.ask_box_one),
-    "box_all": (14, scenes.ask_box_all),
-    "sign": (8, scenes.ask_sign),
+    "box_all": (18, scenes.ask_box_all),
+    "sign": (14, scenes.ask_sign),
     "picture_unknown": (3, scenes.ask_picture_unknown),
     "absent": (3, scenes.ask_absent),
     "follow_up": (4, scenes.ask_follow_up),
-    "picture_style": (3, scenes.ask_scene_style),
-    "schema": (4, schemas.ask_scene_schema),
+    "picture_style": (5, scenes.ask_scene_style),
+    "schema": (7, schemas.ask_scene_schema),
 }
 TEXT_PICTURE_ASKS: dict[str, tuple[float, Ask]] = {
     "read_line": (5, printed.ask_line),
@@ -91,7 +91,7 @@ TEXT_PICTURE_ASKS: dict[str, tuple[float, Ask]] = {
 }
 RECEIPT_ASKS: dict[str, tuple[float, Ask]] = {
     "receipt_total": (8, receipts.ask_total),
-    "receipt_item": (12, receipts.ask_item),
+    "receipt_item": (20, receipts.ask_item),
     "receipt_field": (5, receipts.ask_field),
     "receipt_json": (9, receipts.ask_receipt_json),
     "receipt_describe": (2, receipts.ask_describe_receipt),
@@ -100,7 +100,7 @@ RECEIPT_ASKS: dict[str, tuple[float, Ask]] = {
 CHART_ASKS: dict[str, tuple[float, Ask]] = {
     "chart_tallest": (5, charts.ask_tallest),
     "chart_shortest": (5, charts.ask_shortest),
-    "chart_value": (14, charts.ask_value),
+    "chart_value": (16, charts.ask_value),
     "chart_json": (6, charts.ask_bars),
     "chart_describe": (2, charts.ask_describe_chart),
     "chart_schema": (3, schemas.ask_chart_schema),
@@ -114,7 +114,7 @@ PAIR_ASKS: dict[str, tuple[float, Ask]] = {
 CLIP_ASKS: dict[str, tuple[float, Ask]] = {
     "clip_direction": (8, clips.ask_direction),
     "clip_colour": (7, clips.ask_clip_colour),
-    "clip_when": (12, clips.ask_when),
+    "clip_when": (18, clips.ask_when),
     "clip_order": (6, clips.ask_order),
     "clip_often": (4, clips.ask_how_often),
     "clip_describe": (8, clips.ask_story),
@@ -123,6 +123,10 @@ CLIP_ASKS: dict[str, tuple[float, Ask]] = {
     "clip_appears": (4, clips.ask_what_appears),
     "clip_first": (3, clips.ask_first),
     "clip_unknown": (2, clips.ask_unknown),
+}
+FRAMES_ASKS: dict[str, tuple[float, Ask]] = {
+    "frames_when": (4, clips.ask_which_seconds),
+    "frames_colour": (1, clips.ask_one_second),
 }
 CLIP_FRAMES = {(224, 128): 32, (320, 160): 16}
 
@@ -135,29 +139,38 @@ def draw_clip(rng: Random, shape: Shape) -> tuple[np.ndarray, dict]:
 
 FAMILIES: dict[str, dict[str, Family]] = {
     "image": {
-        "scene": Family(40, scenes.draw_scene_picture, SCENE_ASKS),
-        "fill": Family(3, scenes.draw_fill_picture, {"fill": (1, scenes.ask_fill)}, most=1),
-        "text": Family(28, printed.draw_text_picture, TEXT_PICTURE_ASKS, most=2),
-        "receipt": Family(18, receipts.draw_receipt_picture, RECEIPT_ASKS),
-        "chart": Family(12, charts.draw_chart_picture, CHART_ASKS),
+        "scene": Family(38, scenes.draw_scene_picture, SCENE_ASKS),
+        "fill": Family(2, scenes.draw_fill_picture, {"fill": (1, scenes.ask_fill)}, most=1),
+        "text": Family(24, printed.draw_text_picture, TEXT_PICTURE_ASKS, most=2),
+        "receipt": Family(20, receipts.draw_receipt_picture, RECEIPT_ASKS),
+        "chart": Family(14, charts.draw_chart_picture, CHART_ASKS),
     },
     "pair": {"pair": Family(1, pairs.draw_pair_pictures, PAIR_ASKS, most=3)},
     "clip": {"clip": Family(1, draw_clip, CLIP_ASKS)},
+    "frames": {"frames": Family(1, clips.draw_four_frames, FRAMES_ASKS, most=3)},
 }
+# How often a sample to train on is about a picture that was drawn before.
+AGAIN = {"image": 0.75, "pair": 0.8, "clip": 0.85, "frames": 0.75}
+# Answers that tell nearly all of a picture, and so the answers to the questions after them.
+TELLING = (
+    *("describe", "three_sentences", "list", "box_all", "schema", "read_line", "read_lines"),
+    *("receipt_json", "receipt_schema", "chart_json", "chart_schema", "chart_describe"),
+    *("clip_describe", "clip_guess"),
+)
 TEXT_ASKS: dict[str, tuple[float, Callable[[Random, Wordings], Turn]]] = {
-    "reverse": (30, texts.ask_reverse),
-    "sum": (10, texts.ask_sum),
+    "reverse": (27, texts.ask_reverse),
+    "sum": (14, texts.ask_sum),
     "glossary": (22, texts.ask_glossary),
-    "talk": (8, texts.ask_talk),
+    "talk": (12, texts.ask_talk),
     "unknown": (14, texts.ask_unknown),
     "memory": (8, talks.ask_memory),
-    "style": (7, talks.ask_style),
+    "style": (10, talks.ask_style),
     "name_one": (5, talks.ask_name_one),
     "topic": (6, talks.ask_topic),
     "text_json": (5, talks.ask_text_json),
-    "tool_call": (8, tools.ask_tool_call),
-    "tool_none": (5, tools.ask_tool_none),
-    "tool_result": (4, tools.ask_tool_result),
+    "tool_call": (26, tools.ask_tool_call),
+    "tool_none": (12, tools.ask_tool_none),
+    "tool_result": (6, tools.ask_tool_result),
 }
 TASKS: dict[str, dict[str, float]] = {
     **{
@@ -185,34 +198,51 @@ def draw_sample(
     *,
     wording: str | None = None,
     task: str | None = None,
+    kept: list | None = None,
 ) -> Sample:
     """A conversation about something new.
 
-    `kind` is "text", "image", "pair" or "clip"; `shape` is (width, height) of its pictures
-    (ignored for text). Without `wording` it is one to train on: the question of `task`, or one by
-    the weights of TASKS, and up to three others about the same picture. With `wording` ("train"
-    or "held_out") it is that question alone, put in one of these wordings, to be judged.
+    `kind` is "text", "image", "pair", "clip" or "frames"; `shape` is (width, height) of its
+    pictures (ignored for text). Without `wording` it is one to train on: the question of `task`,
+    or one by the weights of TASKS, and up to six others about the same picture. With `wording`
+    ("train" or "held_out") it is that question alone, put in one of these wordings, to be judged.
+    `kept` collects what was drawn, for more conversations about it: drawing takes longest. A
+    question to be judged is about what is in `kept` wherever it can be.
     """
     words = Wordings(wording or "train")
     task = task or rng.choices(list(TASKS[kind]), list(TASKS[kind].values()))[0]
-    wanted = 1 if wording else rng.choice((2, 3, 4, 4))
+    wanted = 1 if wording else rng.choice((1, 3, 6, 7))
     if kind == "text":
         return _converse(
-            rng, kind, (), _ask_text(rng, words, task, wanted), task, (), bool(wording)
+            rng, kind, (), _ask_text(rng, words, task, min(wanted, 4)), task, (), bool(wording)
         )
-    family = next(family for family in FAMILIES[kind].values() if task in family.asks)
-    media, record = family.draw(rng, shape)
+    name, family = next(pair for pair in FAMILIES[kind].items() if task in pair[1].asks)
+    again = 1.0 if wording else AGAIN[kind]
+    media, record = _draw_media(rng, kind, name, shape, kept, again)
     turns = _ask(rng, family, record, words, task, min(wanted, family.most))
     if not turns:
         return draw_sample(rng, kind, shape, wording=wording, task=task)
     media = media if isinstance(media, tuple) else (media,)
-    seconds = tuple(record.get("told", ()))
+    seconds = tuple(record.get("told", record.get("moments", ())))
     return _converse(rng, kind, media, turns, task, seconds, bool(wording))
 
 
 def judge(sample: Sample, reply_text: str) -> bool | float:
     """Whether the reply to the last question is right (a share of 1 for boxes)."""
     return judge_reply(sample.answer, reply_text)
+
+
+def _draw_media(
+    rng: Random, kind: str, name: str, shape: Shape, kept: list | None, again: float
+) -> tuple:
+    """Pictures of the family called `name` and their record: new, or `again` those `kept`."""
+    drawn = [one for family, one in kept or () if family == name]
+    if drawn and rng.random() < again:
+        return rng.choice(drawn)
+    found = FAMILIES[kind][name].draw(rng, shape)
+    if kept is not None:
+        kept.append((name, found))
+    return found
 
 
 def _ask(
@@ -230,6 +260,8 @@ def _ask(
         turn = family.asks[name][1](rng, record, words)
         if turn and not _stands_alone(turn) and not any(_is_like(turn, other) for other in turns):
             turns.append(turn)
+    if rng.random() < 0.75:
+        turns.sort(key=lambda turn: turn.task in TELLING)
     return turns
 
 
@@ -275,18 +307,24 @@ def _converse(
         tasks += [turn.task] * (1 + len(replies))
     if media:
         first = next(i for i, one in enumerate(messages) if one["role"] == "user")
-        content = _place_media(rng, kind, messages[first]["content"])
+        content = _place_media(rng, kind, messages[first]["content"], seconds)
         messages[first] = {"role": "user", "content": content}
     truth, tools_offered = turns[-1].truth, turns[0].tools
     schema = truth.get("schema")
     return Sample(task, media, kind, messages, seconds, tools_offered, truth, tuple(tasks), schema)
 
 
-def _place_media(rng: Random, kind: str, question: str) -> list[dict]:
-    """Media first as a rule; pairs with or without a name before each picture."""
+def _frame_parts(second: float) -> tuple[dict, dict]:
+    return {"type": "text", "text": f"<{second:.1f} seconds>"}, {"type": "image"}
+
+
+def _place_media(rng: Random, kind: str, question: str, seconds: tuple[float, ...]) -> list[dict]:
+    """Media first as a rule; pairs with or without a name before each, frames with a time."""
     text = {"type": "text", "text": question}
     if kind == "clip":
         return [{"type": "video"}, text]
+    if kind == "frames":
+        return [*(part for second in seconds for part in _frame_parts(second)), text]
     if kind == "image":
         parts = [{"type": "image"}, text]
         return parts if rng.random() < 0.92 else parts[::-1]

@@ -55,19 +55,12 @@ def decode(ids: list[int]) -> str:
 
 def make_tokenizer():
     """The `Qwen2TokenizerFast` of the checkpoint, with the course's chat template."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import Qwen2TokenizerFast
 
     core = Tokenizer(models.BPE(vocab=_byte_characters(), merges=[]))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     core.decoder = decoders.ByteLevel()
-    return finish_tokenizer(core)
-
-
-def finish_tokenizer(core):
-    """Add Qwen's marks and the chat template to a byte-level core; `Qwen2TokenizerFast`."""
-    from tokenizers import AddedToken
-    from transformers import Qwen2TokenizerFast
-
     core.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
     core.add_tokens([AddedToken(t, special=False, normalized=False) for t in TOOL_MARKS])
     return Qwen2TokenizerFast(

@@ -13,11 +13,12 @@ than the share of right replies, because many questions have several right answe
 """
 
 import argparse
+import copy
 import json
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,15 +47,19 @@ SLOTS = (
     Slot("image", (288, 512), 40, 576, 1),
     Slot("text", None, 64, 320, 3),
     Slot("text", None, 64, 512, 2, shortest=320),
-    Slot("text", None, 28, 800, 1, shortest=512),
+    Slot("text", None, 12, 1024, 3, shortest=512),
     Slot("pair", (448, 288), 10, 704, 2),
     Slot("pair", (320, 320), 10, 640, 1),
     Slot("clip", (224, 128), 12, 1152, 1),
     Slot("clip", (320, 160), 12, 1024, 1),
+    Slot("frames", (512, 256), 12, 768, 1),
 )
 # What one step learns, and how much each kind's loss counts.
-STEPS = (("image", "image", "text"), ("image", "image", "clip"), ("image", "image", "pair"))
-LOSS_SHARE = {"image": 1.0, "text": 0.5, "clip": 0.7, "pair": 0.7}
+STEPS = (
+    *(("image", "image", "text"), ("image", "image", "clip"), ("image", "image", "pair")),
+    *(("image", "image", "text"), ("image", "image", "clip"), ("image", "image", "frames")),
+)
+LOSS_SHARE = {"image": 1.0, "text": 0.5, "clip": 0.7, "pair": 0.7, "frames": 0.3}
 
 
 @dataclass(frozen=True)
@@ -73,49 +78,90 @@ class Settings:
     report_every: float = 15.0  # s
     save_every: float = 120.0  # s
     noise: float = NOISE
-    graphs: bool = True
+    graphs: bool = True  # on a GPU: record each pass as a CUDA graph
+    compiled: bool = True  # on a GPU: by torch.compile
     slots: Sequence[Slot] = SLOTS
     plan: Sequence[Sequence[str]] = STEPS
     draw: dict[str, float] = field(
-        default_factory=lambda: {"image": 6.0, "text": 1.0, "clip": 1.0, "pair": 1.0}
+        default_factory=lambda: {
+            "image": 12.0,
+            "text": 2.0,
+            "clip": 2.0,
+            "pair": 1.0,
+            "frames": 1.0,
+        }
     )
 
 
+def judge_logits(
+    logits: Tensor, ids: Tensor, weights: Tensor, turn: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The loss, and of each turn and sample what `Learner.score` adds up: (TURNS, batch, 4)."""
+    logits, answers, weights = logits[:, :-1].float(), ids[:, 1:], weights[:, 1:]
+    losses = F.cross_entropy(logits.flatten(0, 1), answers.flatten(), reduction="none")
+    losses = losses.view_as(weights) * weights
+    asked = turn[:, 1:] == torch.arange(TURNS, device=turn.device)[:, None, None]
+    right, length = logits.argmax(-1) == answers, asked.sum(-1)
+    found = [
+        (length > 0).float(),
+        ((right | ~asked).all(-1) & (length > 0)).float(),
+        (right & asked).sum(-1) / length.clip(min=1),
+        (losses.detach() * asked).sum(-1) / (weights * asked).sum(-1).clip(min=1e-6),
+    ]
+    return losses.sum() / weights.sum(), torch.stack(found, -1)
+
+
 class Learner:
-    """The model, its optimizers and what it has learnt of each task since the last report."""
+    """The model, its optimizers and what it has learnt of each task since the last report.
+
+    `model` has the weights in float32, which the optimizers move; `working` has them in the type
+    of the arithmetic, and gives the gradients.
+    """
 
     def __init__(self, shape: Shape, settings: Settings, device: torch.device) -> None:
         self.settings, self.device = settings, device
         self.tasks: dict[str, int] = {}  # numbers of the tasks seen so far
         on_gpu = device.type == "cuda"
         torch.manual_seed(settings.seed)
-        self.model = PocketModel(shape, torch.bfloat16 if on_gpu else torch.float32).to(device)
+        self.model = PocketModel(shape).to(device)
+        self._start_working(torch.bfloat16 if on_gpu else torch.float32)
         matrices, self.others = [], []
         for name, weight in self.model.named_parameters():
             weight.grad = torch.zeros_like(weight)
             is_matrix = weight.ndim == 2 and "embed" not in name
             (matrices if is_matrix else self.others).append(weight)
-        self.gradients = [weight.grad for weight in self.model.parameters()]
-        self.muon = Muon(matrices, settings.lr)
+        rates = [torch.tensor(lr, device=device) for lr in (settings.lr, settings.adam_lr)]
+        self.muon = Muon(matrices, rates[0])
         self.adam = torch.optim.AdamW(
-            self.others, settings.adam_lr, betas=(0.9, 0.97), weight_decay=0.0, fused=on_gpu
+            *(self.others, rates[1], (0.9, 0.97)), weight_decay=0.0, fused=True, capturable=on_gpu
         )
         self.score = torch.zeros(TASKS, 4, device=device)  # answers, right, tokens right, loss
-        self.graphs: dict[int, tuple[torch.cuda.CUDAGraph, Batch]] = {}
+        self.judge = judge_logits
+        if on_gpu and settings.compiled:
+            self.working.compile_parts()
+            self.judge = torch.compile(judge_logits, dynamic=False)
         self.pool = torch.cuda.graph_pool_handle() if on_gpu and settings.graphs else None
+        self.graphs: dict[int, tuple[torch.cuda.CUDAGraph, Batch]] = {}
+        self.moving: torch.cuda.CUDAGraph | None = None
         self.steps = self.samples = 0
         self.seconds = 0.0
 
+    def _start_working(self, compute: torch.dtype) -> None:
+        self.working = copy.deepcopy(self.model)
+        for weight in self.working.parameters():
+            weight.data = weight.data.to(compute)
+        self.weights = list(self.working.parameters())
+        self.sums = [torch.zeros_like(weight) for weight in self.weights]  # of gradients
+
     def learn(self, drawn: Drawn, lock: threading.Lock) -> None:
-        """Add the gradients of one batch."""
+        """Add the gradients of one batch; `lock` is held while a CUDA graph is recorded."""
         slot = drawn.slot
         batch = drawn.batch | {"task": self._number_tasks(drawn.tasks)}
         if self.pool is None:
             self._forward_and_back(slot, batch)
         else:
             if slot not in self.graphs:
-                with lock:
-                    self._capture(slot, batch)
+                self.graphs[slot] = self._record_pass(slot, batch, lock)
             graph, inputs = self.graphs[slot]
             for name, array in inputs.items():
                 array.copy_(batch[name], non_blocking=True)
@@ -123,62 +169,69 @@ class Learner:
         self.samples += len(batch["ids"])
 
     def _number_tasks(self, tasks: list[tuple[str, ...]]) -> Tensor:
-        """Task numbers (batch, TURNS) of the samples' answers."""
-        numbers = torch.full((len(tasks), TURNS), TASKS - 1)
+        """Task numbers (TURNS, batch) of the samples' answers."""
+        numbers = torch.full((TURNS, len(tasks)), TASKS - 1)
         for row, names in enumerate(tasks):
             for turn, name in enumerate(names[:TURNS]):
-                numbers[row, turn] = self.tasks.setdefault(name, len(self.tasks))
-        return numbers.to(self.device)
+                numbers[turn, row] = self.tasks.setdefault(name, len(self.tasks))
+        return numbers.to(self.device, non_blocking=True)
 
-    def step(self, scale: float) -> None:
+    def step(self, scale: float, lock: threading.Lock) -> None:
         """Move the weights by the gradients added since the last step."""
         for optimizer, lr in ((self.muon, self.settings.lr), (self.adam, self.settings.adam_lr)):
             for group in optimizer.param_groups:
-                group["lr"] = lr * scale
+                group["lr"].fill_(lr * scale)
+        if self.moving:
+            self.moving.replay()
+        else:
+            self._move()
+            if self.pool is not None:
+                self.moving = self._record(self._move, lock)
+        self.steps += 1
+
+    @torch.no_grad()
+    def _move(self) -> None:
+        torch._foreach_copy_([weight.grad for weight in self.model.parameters()], self.sums)
+        torch._foreach_zero_(self.sums)
         torch.nn.utils.clip_grad_norm_(self.others, 1.0)
         self.muon.step()
         self.adam.step()
-        torch._foreach_zero_(self.gradients)
-        self.steps += 1
+        self._refresh()
+
+    @torch.no_grad()
+    def _refresh(self) -> None:
+        torch._foreach_copy_(self.weights, list(self.model.parameters()))
 
     def _forward_and_back(self, slot: int, batch: Batch) -> None:
-        logits = self.model(batch, self.settings.noise)[:, :-1].float()
-        answers, weights = batch["ids"][:, 1:], batch["weights"][:, 1:]
-        losses = F.cross_entropy(logits.flatten(0, 1), answers.flatten(), reduction="none")
-        losses = losses.view_as(weights) * weights
+        logits = self.working(batch, self.settings.noise)
+        loss, found = self.judge(logits, batch["ids"], batch["weights"], batch["turn"])
         share = LOSS_SHARE[self.settings.slots[slot].kind]
-        (losses.sum() / weights.sum() * share).backward()
-        with torch.no_grad():
-            self._score(batch, logits.argmax(-1) == answers, losses)
+        gradients = torch.autograd.grad(loss * share, self.weights, allow_unused=True)
+        added = [(s, g) for s, g in zip(self.sums, gradients, strict=True) if g is not None]
+        torch._foreach_add_(*map(list, zip(*added, strict=True)))
+        self.score.index_add_(0, batch["task"].flatten(), found.flatten(0, 1))
 
-    def _score(self, batch: Batch, right: Tensor, losses: Tensor) -> None:
-        weights = batch["weights"][:, 1:]
-        for turn in range(TURNS):
-            asked = batch["turn"][:, 1:] == turn
-            length = asked.sum(1)
-            found = [
-                (length > 0).float(),
-                ((right | ~asked).all(1) & (length > 0)).float(),
-                (right & asked).sum(1) / length.clip(min=1),
-                (losses * asked).sum(1) / (weights * asked).sum(1).clip(min=1e-6),
-            ]
-            self.score.index_add_(0, batch["task"][:, turn], torch.stack(found, 1))
-
-    def _capture(self, slot: int, batch: Batch) -> None:
-        """Record the pass over a slot's batches as a CUDA graph, after one pass to warm up."""
+    def _record_pass(
+        self, slot: int, batch: Batch, lock: threading.Lock
+    ) -> tuple[torch.cuda.CUDAGraph, Batch]:
+        """The pass over a slot's batches as a CUDA graph, after one pass to warm up; its inputs."""
         inputs = {name: array.clone() for name, array in batch.items()}
-        kept = [t.clone() for t in (*self.gradients, self.score)]
+        kept = [t.clone() for t in (*self.sums, self.score)]
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             self._forward_and_back(slot, inputs)
         torch.cuda.current_stream().wait_stream(side)
-        torch.cuda.synchronize()
+        torch._foreach_copy_([*self.sums, self.score], kept)
+        return self._record(lambda: self._forward_and_back(slot, inputs), lock), inputs
+
+    def _record(self, run: Callable[[], None], lock: threading.Lock) -> torch.cuda.CUDAGraph:
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self.pool, capture_error_mode="thread_local"):
-            self._forward_and_back(slot, inputs)
-        torch._foreach_copy_([*self.gradients, self.score], kept)
-        self.graphs[slot] = (graph, inputs)
+        with lock:
+            torch.cuda.synchronize()
+            with torch.cuda.graph(graph, pool=self.pool, capture_error_mode="thread_local"):
+                run()
+        return graph
 
     def report(self) -> dict[str, dict[str, float]]:
         """Answers, share right, share of tokens right and mean loss of each task; starts anew."""
@@ -213,6 +266,7 @@ class Learner:
         else:
             state = {"progress": json.loads((folder / "progress.json").read_text())}
             self.model.load_state_dict(load_weights(folder))
+        self._refresh()
         for name in ("steps", "samples", "seconds"):
             setattr(self, name, state["progress"][name])
 
@@ -310,7 +364,8 @@ class Run:
                 break
             for kind in settings.plan[learner.steps % len(settings.plan)]:
                 learner.learn(self.feed.take(kind), self.feed.lock)
-            learner.step(rate_scale(settings, step, max(share, step / settings.steps)))
+            scale = rate_scale(settings, step, max(share, step / settings.steps))
+            learner.step(scale, self.feed.lock)
             if learner.device.type == "cuda":
                 done.append(torch.cuda.Event())
                 done[-1].record()

@@ -17,7 +17,10 @@ from pocket_model.tasks.wordings import Wordings, read_wordings
 from pocket_model.tasks.worlds import draw_world, plan_world
 
 ROOT = Path(__file__).parents[1]
-SHAPES = {"text": None, "image": (512, 288), "pair": (448, 288), "clip": (16, 320, 160)}
+SHAPES = {
+    "text": None, "image": (512, 288), "pair": (448, 288), "clip": (16, 320, 160),
+    "frames": (512, 256),
+}  # fmt: skip
 ALL = [(kind, task) for kind, tasks in TASKS.items() for task in tasks]
 CLIP = "<|vision_start|><|video_pad|><|vision_end|>"
 

@@ -119,7 +119,9 @@ def fixed_world(slots=SLOTS) -> SimpleNamespace:
     made = {s.kind: [draw_sample(Random(i), s.kind, s.shape) for i in (1, 2)] for s in slots}
     turn = count()
     return SimpleNamespace(
-        draw_sample=lambda _rng, kind, _shape: made[kind][next(turn) % 2], render=render, made=made
+        draw_sample=lambda _rng, kind, _shape, **_: made[kind][next(turn) % 2],
+        render=render,
+        made=made,
     )
 
 
@@ -190,8 +192,8 @@ def test_logits_equal_those_of_transformers(kind, exported):
             media = {"videos": [clip], "videos_kwargs": kwargs}
         text = "".join(piece for piece, _ in pieces)
         if kind == "clip":  # the processor writes the seconds itself
-            whole = "<|vision_start|><|video_pad|><|vision_end|>"
-            text = text[: text.index("<0.2")] + whole + text[text.rindex("<|vision_end|>") + 14 :]
+            after = text.rindex("<|vision_end|>") + len("<|vision_end|>")
+            text = text[: text.index("<0.2")] + "<|video_pad|>" + text[after:]
         inputs = processor(text=[text], return_tensors="pt", **media)
         n = inputs["input_ids"].shape[1] - 1  # without the last line feed
         assert inputs["input_ids"][0, :n].tolist() == batch["ids"][row, :n].tolist()
@@ -336,7 +338,7 @@ def test_requests_carry_pictures_in_the_order_of_their_places():
     red, blue = (np.full((8, 8, 3), COLOURS[c], np.uint8) for c in ("red", "blue"))
     content = [{"type": "image"}, {"type": "text", "text": "and"}, {"type": "image"}]
     messages = [{"role": "user", "content": content}, {"role": "user", "content": "plain"}]
-    request = to_request(messages, (red, blue))
+    request = to_request(messages, (red, blue), {})
     kinds = [part["type"] for part in request[0]["content"]]
     assert kinds == ["image_url", "text", "image_url"]
     urls = [request[0]["content"][i]["image_url"]["url"] for i in (0, 2)]

@@ -1,4 +1,4 @@
-"""Bar charts with known values."""
+"""Bar charts with known values, written above the bars."""
 
 from dataclasses import dataclass
 from random import Random
@@ -75,7 +75,7 @@ def _plot_box(plan: Chart, size: Size) -> Box:
 
 def _letters(size: Size) -> int:
     """The height of the small letters in pixels."""
-    return max(9, round(min(size[1] / 24, size[0] / 34)))
+    return max(9, round(min(size[1] / 18, size[0] / 23)))
 
 
 def _height_of(value: int, plan: Chart, plot: Box) -> float:
@@ -110,13 +110,15 @@ def _bar_box(plan: Chart, plot: Box, index: int) -> Box:
 def _write_words(plan: Chart, image: Image.Image, plot: Box, boxes: list[Box]) -> None:
     letters = _letters(image.size)
     middle = (plot[0] + plot[2]) / 2
-    title = round(1.45 * letters)
+    title = round(1.15 * letters)
     write(image, (middle, 0.035 * image.height), plan.title, title, face="Sans-Bold", anchor="ma")
-    for box, label in zip(boxes, plan.labels, strict=True):
-        write(image, ((box[0] + box[2]) / 2, plot[3] + 0.6 * letters), label, letters, anchor="ma")
+    for box, label, value in zip(boxes, plan.labels, plan.values, strict=True):
+        across = (box[0] + box[2]) / 2
+        write(image, (across, plot[3] + 0.5 * letters), label, letters, anchor="ma")
+        write(image, (across, box[1] - 0.25 * letters), str(value), letters, anchor="ms")
     for value in range(0, plan.top + 1, plan.step):
         at = (plot[0] - 0.5 * letters, _height_of(value, plan, plot))
-        write(image, at, str(value), letters, GREY, anchor="rm")
+        write(image, at, str(value), round(0.8 * letters), GREY, anchor="rm")
     side = Image.new("RGB", (plot[3] - plot[1], round(1.5 * letters)), (250, 250, 252))
     write(side, (side.width / 2, side.height / 2), plan.unit, letters, GREY, anchor="mm")
     image.paste(side.transpose(Image.Transpose.ROTATE_90), (round(0.012 * image.width), plot[1]))

@@ -139,8 +139,8 @@ class _Printer:
         self.left, self.right = paper[0], paper[2]
         self.row = (paper[3] - paper[1]) / rows
         self.y = paper[1]
-        by_width = (self.right - self.left) / (24 * 0.602)
-        self.height = max(7, int(min(self.row * 0.66, by_width)))
+        by_width = (self.right - self.left) / (23 * 0.602)
+        self.height = max(7, int(min(self.row * 0.7, by_width)))
 
     def centre(self, text: str, *, bold: bool = False, larger: float = 1, colour: RGB = INK) -> Box:
         middle = (self.left + self.right) / 2
@@ -176,7 +176,7 @@ def _draw_paper(plan: Receipt, size: Size, smooth: int) -> tuple[Image.Image, Bo
     width, height = size
     low = COUNTERS[plan.counter]
     image = Blend((mix(low, (255, 255, 255), 0.2), low)).image(size)
-    left, top, right, bottom = 0.12 * width, 0.04 * height, 0.88 * width, 0.95 * height
+    left, top, right, bottom = 0.06 * width, 0.03 * height, 0.94 * width, 0.96 * height
     step = (right - left) / 36
     jagged = [(right - i * step, bottom + (i % 2) * step) for i in range(37)]
     outline = [(left, top), (right, top), *jagged]
@@ -185,6 +185,6 @@ def _draw_paper(plan: Receipt, size: Size, smooth: int) -> tuple[Image.Image, Bo
     ImageDraw.Draw(mask).polygon([(x * smooth, y * smooth) for x, y in outline], fill=255)
     paper = Blend(((255, 255, 252), (244, 243, 238))).image(size)
     image.paste(paper, (0, 0), mask.reduce(smooth))
-    margin = 0.055 * width
+    margin = 0.045 * width
     inside = (left + margin, top + 0.035 * height, right - margin, bottom - 0.01 * height)
     return image, tuple(round(value) for value in inside)

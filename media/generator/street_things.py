@@ -77,16 +77,16 @@ def _wheel(pen: Pen, x: float, y: float, radius: float) -> None:
 
 
 def draw_bus(pen: Pen, tone: Tone, text: str = "") -> None:
-    """330 × 150 units, facing right, with its number in the window above the door."""
+    """330 × 150 units, facing right, with its number on a board in place of a window."""
     pen.slab((4, 4, 326, 132), 14, tone.down, tone.line, 3)
     pen.slab((4, 86, 326, 96), 0, PAPER, tone.line, 2)
-    for x in (18, 70, 122, 174):
+    for x in (18, 70, 122):
         pen.slab((x, 26, x + 44, 76), 5, GLASS, GLASS_LINE, 2.5)
     pen.slab((228, 26, 272, 126), 4, GLASS, GLASS_LINE, 2.5)
     pen.stroke([(250, 28), (250, 124)], GLASS_LINE, 2.5)
     pen.slab((286, 38, 325, 82), 5, GLASS, GLASS_LINE, 2.5)
-    pen.slab((276, 9, 318, 34), 4, (26, 26, 32), tone.line, 2)
-    pen.text((297, 21.5), text, 20, (255, 226, 84))
+    pen.slab((170, 22, 224, 80), 5, (26, 26, 32), tone.line, 2.5)
+    pen.text((197, 51), text, 38, (255, 226, 84))
     pen.oval((308, 104, 324, 118), TONES["yellow"].light, INK, 2)
     for x in (70, 256 - 58):
         _wheel(pen, x, 126, 22)
@@ -136,14 +136,14 @@ def draw_sign(pen: Pen, tone: Tone, text: str = "") -> None:
     steel = TONES["grey"]
     for x in (26, width - 26):
         pen.slab((x - 5, 50, x + 5, 147), 2, steel.round, steel.line, 2.5)
-    pen.slab((3, 3, width - 3, 77), 9, tone.down, tone.line, 3)
-    pen.slab((9, 9, width - 9, 71), 6, None, PAPER, 2.5)
-    pen.text((width / 2, 40), text, 38, (255, 255, 255))
+    pen.slab((3, 3, width - 3, 91), 9, tone.down, tone.line, 3)
+    pen.slab((9, 9, width - 9, 85), 6, None, PAPER, 2.5)
+    pen.text((width / 2, 47), text, 46, (255, 255, 255))
 
 
 def sign_width(text: str) -> float:
     """Units that a board with `text` needs."""
-    return 48 + 30 * len(text)
+    return 40 + 35 * len(text)
 
 
 def draw_sun(pen: Pen, tone: Tone, text: str = "") -> None:

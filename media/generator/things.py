@@ -50,7 +50,7 @@ TABLE = {
 STREET = {
     "house": Kind(street.draw_house, 200, 240, 0.40, (*BRIGHT, "white")),
     "tree": Kind(street.draw_tree, 150, 230, 0.34, ("green",), foot=(0.25, 0.8)),
-    "sign": Kind(street.draw_sign, 0, 150, 0.17, ("blue", "green", "red", "black"), foot=None),
+    "sign": Kind(street.draw_sign, 0, 150, 0.18, ("blue", "green", "red", "black"), foot=None),
     "car": Kind(street.draw_car, 230, 100, 0.145, (*BRIGHT, "white", "black")),
     "bus": Kind(street.draw_bus, 330, 150, 0.225),
     "bicycle": Kind(street.draw_bicycle, 170, 112, 0.15, (*BRIGHT, "black")),

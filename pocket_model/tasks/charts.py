@@ -38,22 +38,28 @@ LABELS = (
 )
 
 
-def plan_chart(rng: Random) -> Chart:
+def plan_chart(rng: Random, shape: Size) -> Chart:
+    """As many bars as leave room for their labels in a picture that is scaled to `shape`."""
     title, unit = rng.choice(SUBJECTS)
     labels = rng.choice(LABELS)
-    count = rng.randint(3, len(labels))
+    count = rng.randint(3, max(3, min(len(labels), shape[0] // 66)))
     labels = tuple(rng.sample(labels, k=count)) if rng.random() < 0.4 else labels[:count]
     step = rng.choice((2, 10, 10, 20, 50, 100))
     halves = rng.sample(range(1, 17), k=count)
     top = (max(halves) + rng.choice((2, 2, 3))) // 2 * step
     same = rng.random() < 0.3
     colours = (rng.choice(COLOURS),) * count if same else tuple(rng.choices(COLOURS, k=count))
-    values = tuple(half * step // 2 for half in halves)
+    odd = rng.random() < 0.5  # values that are no half steps of the axis
+    values = tuple(
+        half * step // 2 + (rng.randrange(max(1, step // 2)) if odd else 0) for half in halves
+    )
     return Chart(title, unit, labels, values, top, step, colours)
 
 
 def draw_chart_picture(rng: Random, shape: Size) -> tuple[np.ndarray, dict]:
-    return draw_picture(rng, shape, lambda size, smooth: draw_chart(plan_chart(rng), size, smooth))
+    return draw_picture(
+        rng, shape, lambda size, smooth: draw_chart(plan_chart(rng, shape), size, smooth)
+    )
 
 
 def _ask_extreme(

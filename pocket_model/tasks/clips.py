@@ -17,7 +17,7 @@ from media.generator.drawing import Size
 from media.generator.things import BRIGHT
 from pocket_model.tasks.pictures import fit
 from pocket_model.tasks.scenes import COLOURS
-from pocket_model.tasks.turn import Turn, capital, say, with_article
+from pocket_model.tasks.turn import Turn, capital, join_words, say, with_article
 from pocket_model.tasks.wordings import Wordings
 
 LENGTHS = (8.0, 8.0, 8.0, 4.0, 6.0, 10.0, 12.0, 16.0)
@@ -43,6 +43,27 @@ def draw_clip_frames(rng: Random, shape: Size, frames: int) -> tuple[np.ndarray,
         first = next((i for i in range(frames) if i / fps >= event["time"] - 1e-6), frames - 1)
         event["told"] = float(f"{told[first // 2]:.1f}")
     return np.stack([fit(image, shape) for image in images]), record
+
+
+def draw_four_frames(rng: Random, shape: Size) -> tuple[tuple[np.ndarray, ...], dict]:
+    """Four pictures of a clip, a second or more apart; the record tells the second of each."""
+    size = shape
+    plan = vary_plan(rng, rng.choice((plan_ball, plan_light))(rng, size))
+    images, record = draw_clip(plan, size, 1, fps=1.0, seconds=8.0)
+    chosen = sorted(rng.sample(range(8), 4)) if rng.random() < 0.7 else [1, 3, 5, 7]
+    record["subject"] = "ball" if isinstance(plan, BallClip) else "light"
+    record["moments"] = [float(second) for second in chosen]
+    record["shown"] = [_shown_at(record, second) for second in chosen]
+    return tuple(fit(images[second], shape) for second in chosen), record
+
+
+def _shown_at(record: dict, second: float) -> str:
+    """The colour of the light at a second, or whether the thing that arrives is there."""
+    happened = [event for event in record["events"] if event["time"] <= second + 1e-6]
+    if is_ball(record):
+        return "there" if any(event["action"] == "appears" for event in happened) else ""
+    lamps = [event["action"] for event in happened if event["action"].startswith("turns ")]
+    return lamps[-1].removeprefix("turns ") if lamps else "red"
 
 
 def vary_plan(rng: Random, plan: BallClip | LightClip) -> BallClip | LightClip:
@@ -298,3 +319,39 @@ def ask_unknown(rng: Random, record: dict, words: Wordings) -> Turn:
     question = words.ask(rng, "clip_unknown")
     reply = rng.choice(("I do not know. The video does not show it.", "I do not know that."))
     return Turn("clip_unknown", question, reply, {"judge": "unknown"})
+
+
+# --- a clip as four pictures ---------------------------------------------------------------------
+
+
+def ask_which_seconds(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """At which of the seconds told the light has a colour, or the thing that arrives is there."""
+    if is_ball(record):
+        thing = record["objects"][1]
+        seen, what = "there", with_article(f"{thing['colour']} {thing['name']}")
+        question = words.ask(rng, "frames_there", thing=what)
+    else:
+        seen = rng.choice(("red", "green", "green", "yellow"))
+        question = words.ask(rng, "frames_light", colour=seen)
+    seconds = [
+        moment
+        for moment, shown in zip(record["moments"], record["shown"], strict=True)
+        if shown == seen
+    ]
+    if not seconds:
+        return None
+    told = join_words([tell(second) for second in seconds])
+    reply = rng.choice((f"At {told} seconds.", told))
+    return Turn("frames_when", question, reply, {"judge": "numbers", "is": seconds})
+
+
+def ask_one_second(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """The colour of the light at one of the seconds told."""
+    if is_ball(record):
+        return None
+    index = rng.randrange(4)
+    colour = record["shown"][index]
+    second = tell(record["moments"][index])
+    question, short = words.ask_short(rng, "frames_colour", second=second)
+    reply = say(rng, short, colour, f"The light is {colour}.", f"It is {colour}.")
+    return Turn("frames_colour", question, reply, {"judge": "words", "of": COLOURS, "is": [colour]})

@@ -71,6 +71,11 @@ def _judge_number(truth: dict, reply: str) -> bool:
     return bool(numbers) and numbers[-1] == truth["is"]
 
 
+def _judge_numbers(truth: dict, reply: str) -> bool:
+    """All the numbers, in any order, and no other."""
+    return sorted(find_numbers(reply)) == sorted(truth["is"])
+
+
 def _judge_seconds(truth: dict, reply: str) -> bool:
     numbers = find_numbers(reply)
     return bool(numbers) and abs(numbers[-1] - truth["is"]) <= truth["within"]
@@ -224,6 +229,7 @@ def _judge_style(truth: dict, reply: str) -> bool:
 JUDGES = {
     "words": _judge_words,
     "number": _judge_number,
+    "numbers": _judge_numbers,
     "seconds": _judge_seconds,
     "text": _judge_text,
     "things": _judge_things,

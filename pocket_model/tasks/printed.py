@@ -11,7 +11,8 @@ from pocket_model.tasks.turn import Turn
 from pocket_model.tasks.wordings import Wordings
 
 FACES = ("Sans", "Sans", "Sans-Bold", "Sans-Bold", "SansMono", "SansMono-Bold", "Serif")
-CAPITALS, SMALL, DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
+# Without I, l and O, which look like 1 and 0.
+CAPITALS, SMALL, DIGITS = "ABCDEFGHJKLMNPQRSTUVWXYZ", "abcdefghijkmnpqrstuvwxyz", "0123456789"
 COMMON = [
     "apple",
     "bread",
@@ -213,10 +214,10 @@ def _style(rng: Random, text: str) -> str:
 def draw_text_picture(rng: Random, shape: Size) -> tuple[np.ndarray, dict]:
     """One to three lines on paper. The record has them as `lines`."""
     size = choose_size(rng, shape)
-    count = rng.choice((1, 1, 1, 2, 2, 3))
+    count = rng.choice((1, 1, 2, 2, 3, 3))
     lines = [make_line(rng, 22 if shape[0] < 330 else 28) for _ in range(count)]
     face = rng.choice(FACES)
-    least = 13 * size[0] / shape[0]
+    least = 15 * size[0] / shape[0]
     height = rng.uniform(least, min(0.28 * size[1], 0.75 * size[1] / (1.4 * count)))
     letters = font(face, round(height))
     widest = max(letters.getlength(line) for line in lines)

@@ -4,36 +4,21 @@ from random import Random
 
 from pocket_model.tasks.judging import COLOURS
 from pocket_model.tasks.printed import COMMON
-from pocket_model.tasks.texts import LANDS, NAMES
+from pocket_model.tasks.texts import LANDS, NAMES, choose_form, listed, loosen, word_reversal
 from pocket_model.tasks.turn import Turn, capital, to_json, with_article
 from pocket_model.tasks.wordings import Wordings
 
 # --- remembering ---------------------------------------------------------------------------------
 
-OWN = [
-    "bicycle",
-    "car",
-    "house",
-    "cat",
-    "hat",
-    "bag",
-    "door",
-    "mug",
-    "shirt",
-    "coat",
-    "boat",
-    "scarf",
-    "chair",
-    "lamp",
-    "book",
-    "phone",
-    "umbrella",
-    "kite",
-    "sofa",
-    "tent",
-    "dog",
-    "pen",
-]
+OWN = listed(
+    "bicycle car house cat hat bag door mug shirt coat boat scarf chair lamp book phone umbrella "
+    "kite sofa tent dog pen bike van bus bed desk table cup plate bottle box ball basket blanket "
+    "pillow carpet curtain wall roof fence gate garage kitchen jacket dress skirt sweater cap tie "
+    "belt sock shoe boot glove watch ring necklace backpack suitcase wallet purse key radio guitar "
+    "piano violin drum camera computer laptop keyboard mouse horse rabbit parrot bird pony truck "
+    "tractor scooter motorbike helmet sled canoe notebook pencil folder poster candle vase bucket "
+    "toothbrush towel toy"
+)
 
 
 def _message(role: str, content: str) -> dict:
@@ -59,7 +44,7 @@ def ask_memory(rng: Random, words: Wordings) -> Turn:
         other = ask_name_one(rng, words)
         before += [_message("user", other.question), _message("assistant", other.reply)]
     if rng.random() < 0.3:
-        before.insert(0, _message("system", words.choose(rng, "style_sentence")))
+        before.insert(0, _message("system", _write_system(rng, words, "sentence")))
     question = words.ask(rng, f"recall_{kind}", **names)
     truth = {"judge": "keys", "all": [[value.lower()]]}
     return Turn(
@@ -69,74 +54,34 @@ def ask_memory(rng: Random, words: Wordings) -> Turn:
 
 # --- naming one of a kind ------------------------------------------------------------------------
 
-ONES = {
-    "an animal": [
-        "cat",
-        "dog",
-        "horse",
-        "lion",
-        "bear",
-        "mouse",
-        "fox",
-        "duck",
-        "sheep",
-        "owl",
-        "wolf",
-        "tiger",
-        "cow",
-        "goat",
-    ],
-    "a fruit": [
-        "apple",
-        "banana",
-        "cherry",
-        "grape",
-        "lemon",
-        "plum",
-        "pear",
-        "peach",
-        "orange",
-        "melon",
-    ],
-    "a country": LANDS[:14],
-    "a colour": list(COLOURS[:7]),
-    "a city": [
-        "Oslo",
-        "Rome",
-        "Paris",
-        "Cairo",
-        "Lima",
-        "Quito",
-        "London",
-        "Berlin",
-        "Madrid",
-        "Vienna",
-    ],
-    "a drink": ["tea", "coffee", "milk", "juice", "water", "cocoa", "lemonade"],
-    "a day of the week": [
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-        "Thursday",
-        "Friday",
-        "Saturday",
-        "Sunday",
-    ],
-    "a month": [
-        "January",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "October",
-        "December",
-    ],
-    "a number": ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
-    "a tool": ["hammer", "saw", "pencil", "knife", "spoon", "needle"],
-    "a vegetable": ["carrot", "onion", "potato", "tomato", "pea", "cabbage"],
+_ONES = {
+    "an animal": "cat dog horse lion bear mouse fox duck sheep owl wolf tiger cow goat",
+    "a fruit": "apple banana cherry grape lemon plum pear peach orange melon",
+    "a country": " ".join(LANDS[:14]),
+    "a colour": " ".join(COLOURS[:7]),
+    "a city": "Oslo Rome Paris Cairo Lima Quito London Berlin Madrid Vienna",
+    "a drink": "tea coffee milk juice water cocoa lemonade",
+    "a day of the week": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+    "a month": "January March April May June July August October December",
+    "a number": "one two three four five six seven eight nine ten",
+    "a tool": "hammer saw pencil knife spoon needle",
+    "a vegetable": "carrot onion potato tomato pea cabbage",
+    "a bird": "owl duck eagle crow swan gull",
+    "a flower": "rose tulip daisy lily violet",
+    "a season": "spring summer autumn winter",
+    "a vehicle": "car bus train bicycle boat truck",
+    "a piece of furniture": "chair table bed sofa desk shelf",
+    "a musical instrument": "piano guitar violin flute drum",
+    "a planet": "Mars Venus Earth Jupiter Saturn",
+    "a sport": "football tennis golf rugby hockey",
+    "a shape": "circle square triangle star",
+    "a piece of clothing": "hat coat shirt scarf sock",
+    "a part of the body": "hand foot head arm nose eye",
+    "a metal": "iron gold silver copper",
+    "a language": "English French German Spanish Greek",
+    "a first name": "Ann Ben Carl Eva Leo Mia",
 }
+ONES = {one: listed(words) for one, words in _ONES.items()}
 
 
 def ask_name_one(rng: Random, words: Wordings) -> Turn:
@@ -167,10 +112,34 @@ def style_turn(
 ) -> Turn:
     """A question under a system prompt that says how to answer, perhaps after an example."""
     style = rng.choice(STYLES)
-    before = [_message("system", words.choose(rng, f"style_{style}"))]
+    before = [_message("system", _write_system(rng, words, style))]
     reply = style_reply(style, brief, full)
     judged = {"judge": "style", "style": style, "then": truth}
     return Turn("style", question, reply, judged, tuple(before))
+
+
+PERSONAS = (
+    "You are a helpful assistant.",
+    "You are an assistant.",
+    "You are the course's pocket model.",
+    "You are a small model.",
+    "You are a friendly helper.",
+    "You answer questions.",
+    "Be polite.",
+    "Be kind.",
+    "Answer correctly.",
+    "You talk with students.",
+    "You are a teacher.",
+    "This is a chat.",
+)
+
+
+def _write_system(rng: Random, words: Wordings, style: str) -> str:
+    """A system prompt; in training now and then with something else before it."""
+    prompt = loosen(rng, words, words.choose(rng, f"style_{style}"))
+    if words.which == "train" and rng.random() < 0.25:
+        return f"{rng.choice(PERSONAS)}{rng.choice((' ', ' ', chr(10)))}{prompt}"
+    return prompt
 
 
 def ask_style(rng: Random, words: Wordings) -> Turn:
@@ -190,12 +159,13 @@ def _choose_plain(rng: Random, words: Wordings) -> tuple[str, str, str, dict]:
     if roll < 0.4:
         text = rng.choice(COMMON)
         back = text[::-1]
-        question = words.ask_exactly(rng, "reverse", text=text, s="")
+        question = word_reversal(rng, words, text)
         return question, back, f"In reverse it is {back}.", {"judge": "holds", "is": back}
     if roll < 0.75:
         one, other = rng.randint(0, 50), rng.randint(0, 50)
         value = str(one + other)
-        question = words.ask_exactly(rng, "sum", sum=f"{one} + {other}")
+        sign = rng.choice(("+", "+", "plus"))
+        question = words.ask_exactly(rng, "sum", sum=f"{one} {sign} {other}")
         return question, value, f"The sum is {value}.", {"judge": "holds", "is": value}
     kind, choices = rng.choice(tuple(ONES.items()))
     value = rng.choice(choices)
@@ -204,7 +174,16 @@ def _choose_plain(rng: Random, words: Wordings) -> tuple[str, str, str, dict]:
     return question, value, full, {"judge": "some", "of": choices}
 
 
-SOME = ("an animal", "a fruit", "a tool", "a vegetable")
+SOME = (
+    "an animal",
+    "a fruit",
+    "a tool",
+    "a vegetable",
+    "a bird",
+    "a flower",
+    "a vehicle",
+    "a shape",
+)
 
 
 # --- topics --------------------------------------------------------------------------------------
@@ -253,8 +232,11 @@ def ask_topic(rng: Random, words: Wordings) -> Turn:
     """So many sentences on one of a few topics, in any order; three unless it is said."""
     topic, text = rng.choice(tuple(TOPICS.items()))
     sentences = text.split("|")
-    if rng.random() < 0.15:
+    roll = rng.random()
+    if roll < 0.15:
         return _ask_number(rng, words)
+    if roll < 0.3:
+        return _ask_purpose(rng, words)
     if rng.random() < 0.5:
         word = rng.choice(tuple(COUNTS))
         count = COUNTS[word]
@@ -263,6 +245,63 @@ def ask_topic(rng: Random, words: Wordings) -> Turn:
         count, question = 3, words.ask(rng, "topic", topic=topic)
     reply = " ".join(rng.sample(sentences, k=count))
     return Turn("topic", question, reply, {"judge": "sentences", "of": sentences, "count": count})
+
+
+PURPOSES = {
+    "a traffic light": "A traffic light tells cars when to stop and when to go.",
+    "a pedestrian crossing": "A pedestrian crossing lets people cross the road safely.",
+    "an umbrella": "An umbrella keeps the rain off.",
+    "a lamp": "A lamp gives light.",
+    "a clock": "A clock shows the time.",
+    "a chair": "A chair is for sitting.",
+    "a table": "A table holds things.",
+    "a bed": "A bed is for sleeping.",
+    "a cup": "A cup is for drinking.",
+    "a spoon": "A spoon is for eating soup.",
+    "a knife": "A knife is for cutting.",
+    "a key": "A key opens a lock.",
+    "a book": "A book is for reading.",
+    "a pencil": "A pencil is for writing and drawing.",
+    "a bag": "A bag is for carrying things.",
+    "a box": "A box holds things.",
+    "a bench": "A bench is for sitting outside.",
+    "a bus": "A bus carries many people.",
+    "a receipt": "A receipt shows what was bought and what it cost.",
+    "a bar chart": "A bar chart shows numbers as bars.",
+    "a sign": "A sign tells people something in a few words.",
+    "a ball": "A ball is for playing.",
+    "a bicycle bell": "A bicycle bell warns people.",
+    "a road": "A road is for cars, buses and bicycles.",
+    "a library": "A library lends books.",
+}
+# The last ones are never trained on.
+PURPOSE_FORMS = listed(
+    "What is {0} for?|What are {1} for?|What's {0} for?|What is {0} good for?|What does {0} do?|"
+    "What do {1} do?|What use is {0}?|What use are {1}?|What is {0} used for?|"
+    "What are {1} used for?|What do we use {0} for?|What do people use {1} for?|"
+    "What do I need {0} for?|What can I use {0} for?|What is the use of {0}?|"
+    "What is the purpose of {0}?|What is the point of {0}?|Why do we have {1}?|Why are there {1}?|"
+    "Why do people need {0}?|Why is there such a thing as {0}?|Which purpose has {0}?|"
+    "Of what use is {0}?|Tell me what {0} is for.|Tell me what {1} are for.|"
+    "Say what {0} is good for.|Explain what {0} is for.|Explain the use of {0}.|"
+    "Do you know what {0} is for?|Can you tell me what {0} is used for?|"
+    "I want to know what {0} is for.|In one sentence, what is {0} for?|{0}: what is it for?|"
+    "{0} - what is it good for?|For what do we need {0}?|How do we use {0}?|The purpose of {0}?|"
+    "Use of {0}?|What job does {0} have?|How is {0} useful?",
+    "|",
+)
+
+
+def _ask_purpose(rng: Random, words: Wordings) -> Turn:
+    thing, told = rng.choice(tuple(PURPOSES.items()))
+    bare = thing.split(" ", 1)[1]
+    many = (
+        f"{bare[:-1]}ies" if bare.endswith("ry") else f"{bare}{'es' if bare[-1] in 'sxh' else 's'}"
+    )
+    many = many.replace("knifes", "knives")
+    question = choose_form(rng, words, PURPOSE_FORMS).format(thing, many)
+    truth = {"judge": "one_of", "is": [told], "alike": 0.85}
+    return Turn("topic", capital(question), told, truth)
 
 
 def _ask_number(rng: Random, words: Wordings) -> Turn:

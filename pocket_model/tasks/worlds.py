@@ -116,12 +116,20 @@ def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
 def choose_text(rng: Random, name: str) -> str:
     """What stands on a sign or a bus, and which lamp of a traffic light is lit."""
     if name == "sign":
-        if rng.random() < 0.3:
+        roll = rng.random()
+        if roll < 0.25:
             return rng.choice(STREET_NAMES)
-        return f"{rng.choice(SIGN_WORDS)} {rng.choice(SIGN_ENDS)}"
+        name = _make_up_name(rng) if roll < 0.6 else rng.choice(SIGN_WORDS)
+        return f"{name} {rng.choice(SIGN_ENDS)}"
     if name == "traffic light":
         return rng.choice(("red", "yellow", "green"))
     return str(rng.randint(1, 99)) if name == "bus" else ""
+
+
+def _make_up_name(rng: Random) -> str:
+    """A word that can be read but not guessed: TORMEL."""
+    syllables = (rng.choice("BCDFGHKLMNPRSTVW") + rng.choice("AEIOU") for _ in range(2))
+    return "".join(syllables) + rng.choice(("", "L", "N", "R", "S", "T"))
 
 
 def _name_signs(rng: Random, scene: Scene) -> Scene:
