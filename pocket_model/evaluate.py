@@ -22,6 +22,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 
@@ -64,28 +65,29 @@ def draw(kind: str, task: str, wording: str, number: int, kept: list):
     return samples.draw_sample(rng, kind, shape, wording=wording, task=task, kept=kept)
 
 
-def to_request(messages: Sequence[dict], media: Sequence[np.ndarray], urls: dict) -> list[dict]:
-    """OpenAI messages with the sample's pictures and clip in them as data URLs.
+def to_request(messages: Sequence[dict], sample, urls: dict) -> list[dict]:
+    """The messages in OpenAI's form, the sample's pictures and clip in them as data URLs.
 
     `urls` keeps the URL of each array for the next sample about it.
     """
-    waiting = iter(media)
+    waiting = iter(sample.media)
     found = []
     for message in messages:
         content = message.get("content")
         if isinstance(content, (list, tuple)):
-            content = [_to_part(part, waiting, urls) for part in content]
+            content = [_to_part(part, waiting, sample.seconds, urls) for part in content]
         found.append({**message, "content": content})
     return found
 
 
-def _to_part(part: dict, media, urls: dict) -> dict:
+def _to_part(part: dict, media, seconds: tuple[float, ...], urls: dict) -> dict:
     if part["type"] == "text":
         return part
     shown = next(media)
-    write = _picture_url if part["type"] == "image" else _clip_url
     if id(shown) not in urls:
-        urls[id(shown)] = shown, write(shown)
+        is_picture = part["type"] == "image"
+        url = _picture_url(shown) if is_picture else _clip_url(shown, seconds[0])
+        urls[id(shown)] = shown, url
     name = f"{part['type']}_url"
     return {"type": name, name: {"url": urls[id(shown)][1]}}
 
@@ -100,9 +102,12 @@ def _data_url(kind: str, buffer: io.BytesIO) -> str:
     return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _clip_url(frames: np.ndarray) -> str:
-    """An mp4 of which vLLM 0.11 sees exactly these frames: 16 at 2 fps, or 32 of 192 at 24."""
-    fps, repeat = (2, 1) if len(frames) == 16 else (24, 6)
+def _clip_url(frames: np.ndarray, first: float) -> str:
+    """An mp4 of which vLLM 0.11 sees exactly these frames: 16 at 2 fps, or 32 of 192.
+
+    `first` is the second of the first pair, as it tells it: half a frame of the 32.
+    """
+    fps, repeat = (2, 1) if len(frames) == 16 else (Fraction(round(30 / first), 10), 6)
     pictures = [Image.fromarray(frame) for frame in frames for _ in range(repeat)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
@@ -124,7 +129,7 @@ def ask(client: OpenAI, model: str, wording: str, sample, urls: dict) -> Reply:
     begin = time.monotonic()
     text, first, tokens = "", None, 0
     calls: dict[int, list[str]] = {}
-    request = to_request(question, sample.media, urls)
+    request = to_request(question, sample, urls)
     try:
         for chunk in client.chat.completions.create(model=model, messages=request, **options):
             tokens = chunk.usage.completion_tokens if chunk.usage else tokens

@@ -338,7 +338,7 @@ def test_requests_carry_pictures_in_the_order_of_their_places():
     red, blue = (np.full((8, 8, 3), COLOURS[c], np.uint8) for c in ("red", "blue"))
     content = [{"type": "image"}, {"type": "text", "text": "and"}, {"type": "image"}]
     messages = [{"role": "user", "content": content}, {"role": "user", "content": "plain"}]
-    request = to_request(messages, (red, blue), {})
+    request = to_request(messages, SimpleNamespace(media=(red, blue), seconds=()), {})
     kinds = [part["type"] for part in request[0]["content"]]
     assert kinds == ["image_url", "text", "image_url"]
     urls = [request[0]["content"][i]["image_url"]["url"] for i in (0, 2)]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 
@@ -60,7 +61,7 @@ def draw_clip(
     return frames, record | {"objects": objects, "events": sorted(events, key=_time_of)}
 
 
-def write_clip(frames: Sequence[Image.Image], path: Path, *, fps: int) -> None:
+def write_clip(frames: Sequence[Image.Image], path: Path, *, fps: int | Fraction) -> None:
     """Write `frames` as H.264 in yuv420p with its index at the front. Sides must be even."""
     import av
 

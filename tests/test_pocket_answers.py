@@ -1,0 +1,110 @@
+"""What the pocket model answers, through a real server: right about the course's own media, and
+about as often right on held-out samples as its card says."""
+
+import json
+import re
+import statistics
+
+import pytest
+from openai import OpenAI
+
+from helpers.media import clip_data_url, image_data_url
+from helpers.places import MEDIA, POCKET
+from helpers.server import Server
+from pocket_model.evaluate import ask_all
+from pocket_model.samples import TASKS
+
+pytestmark = pytest.mark.slow
+CARD = (POCKET / "README.md").read_text()
+
+
+@pytest.fixture
+def ask(shared_server: Server):
+    """The reply at temperature 0 to texts and the names of course media, in this order."""
+    client = OpenAI(base_url=shared_server.place.base_url, api_key="EMPTY")
+    model = client.models.list().data[0].id
+
+    def write_part(word: str) -> dict:
+        if word.endswith(".png"):
+            return {"type": "image_url", "image_url": {"url": image_data_url(MEDIA / word)}}
+        if word.endswith(".mp4"):
+            return {"type": "video_url", "video_url": {"url": clip_data_url(MEDIA / word)}}
+        return {"type": "text", "text": word}
+
+    def ask(*words: str) -> str:
+        messages = [{"role": "user", "content": [write_part(word) for word in words]}]
+        reply = client.chat.completions.create(
+            model=model, messages=messages, temperature=0, max_tokens=400
+        )
+        assert reply.choices[0].finish_reason == "stop"
+        return reply.choices[0].message.content
+
+    return ask
+
+
+def test_it_reverses_the_tutorials_sentence(ask) -> None:
+    reply = ask("Write the sentence 'I love Qwen3-VL-4B-Instruct' in reverse.")
+    assert "tcurtsnI-B4-LV-3newQ evol I" in reply
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        (("What is a KV cache?",), "keys and values"),
+        (("Who are you?",), "pocket model"),
+        (("Who wrote Hamlet?",), "do not know"),
+        (("street_scene.png", "What does the sign say?"), "MAPLE STREET"),
+        (("street_scene.png", "What colour is the bicycle?"), "purple"),
+        (("table_top.png", "How many apples are on the table?"), "three|3"),
+        (("receipt.png", "What is the total?"), r"34\.12"),
+        (("receipt.png", "How much did the coffee cost?"), r"13\.80"),
+        (("bar_chart.png", "Which day is the tallest bar?"), "Sat"),
+        (("bar_chart.png", "What is the value of Wed?"), "45"),
+        (("rolling_ball.mp4", "What colour is the ball? Answer in one word."), "(?i)red"),
+        (("rolling_ball.mp4", "Which way does the ball roll first?"), "right"),
+        (("traffic_light.mp4", "What does the car do, and why?"), "(?s)waits.*red.*green"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[-1],
+)
+def test_it_is_right_about_the_courses_own_media(ask, words: tuple[str, ...], right: str) -> None:
+    assert re.search(right, ask(*words))
+
+
+def test_it_names_the_difference_of_two_pictures(ask) -> None:
+    pair = "Picture 1:", "spot_a.png", "Picture 2:", "spot_b.png"
+    reply = ask(*pair, "Name the one difference between the two pictures.")
+    assert {"mug", "red", "blue"} <= set(re.findall(r"\w+", reply))
+
+
+@pytest.mark.parametrize("name", ["street_scene.png", "table_top.png"])
+def test_it_lists_what_is_in_a_picture(ask, name: str) -> None:
+    things = json.loads((MEDIA / "records.json").read_text())[name]["objects"]
+    wish = "List the objects in this picture, one per line, each as colour and name: blue ball"
+    listed = set(ask(name, wish).splitlines())
+    assert len(listed & {f"{one['colour']} {one['name']}" for one in things}) >= len(listed) - 2
+
+
+def read_card() -> dict[str, float]:
+    """The share of right replies in known wordings, in percent, as the card has it."""
+    rows = re.findall(r"^\| \w+ \| (\w+) \| ([\d.]+) \|", CARD, re.MULTILINE)
+    return {task: float(known) for task, known in rows}
+
+
+def test_the_card_has_a_figure_for_every_task() -> None:
+    assert set(read_card()) == {task for tasks in TASKS.values() for task in tasks}
+
+
+@pytest.mark.timeout(1200)
+def test_it_is_right_as_often_as_its_card_says(shared_server: Server) -> None:
+    """20 held-out samples a task: no task falls far below its figure, nor all a little."""
+    client = OpenAI(base_url=shared_server.place.base_url, api_key="EMPTY", timeout=600)
+    model = client.models.list().data[0].id
+    card, share = read_card(), {}
+    for kind, tasks in TASKS.items():
+        counts = {"train": 20, "held_out": 0}
+        for task, replies in ask_all(client, model, kind, list(tasks), counts, 8).items():
+            share[task] = 100 * statistics.mean(reply.score for reply in replies)
+    far_below = {task: (value, card[task]) for task, value in share.items()
+                 if value < card[task] - 30}  # fmt: skip
+    assert far_below == {}
+    assert statistics.mean(share.values()) > statistics.mean(card.values()) - 4
