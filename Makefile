@@ -1,24 +1,26 @@
-# The course's commands. `make` alone lists them.
+# The course's commands. `make` alone lists them. STACK=current behind any of them means vLLM
+# 0.32.0 in .venv-current; without it they mean the reference stack, vLLM 0.11.0 in .venv.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-BIN := .venv/bin
+STACK ?= reference
+BIN := $(if $(filter current,$(STACK)),.venv-current,.venv)/bin
 export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab serve stop test check record lock clean
+.PHONY: help setup lab serve stop test check record eval-pocket lock clean
 
 help:    ## List the commands
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup:   ## Install everything into .venv (the other commands do it by themselves)
-	@$(PYTHON) requirements/install.py
+	@$(PYTHON) requirements/install.py $(STACK)
 
 lab: setup ## Open the course in JupyterLab
 	@$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. \
 	  --LabApp.default_url=/lab/tree/notebooks/00_check_your_setup.ipynb
 
-serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 to 05
+serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 to 08
 	@$(BIN)/python -m helpers.server
 
 stop:    ## Stop every server that the course has started
@@ -33,8 +35,11 @@ check: setup ## Run the fast tests, lint and format (under a minute)
 record: setup ## Run all notebooks and save their outputs
 	@$(BIN)/python tests/record.py
 
-lock: setup ## Make the pinned requirement files again
-	@requirements/lock.sh
+eval-pocket: setup ## Ask the running server (make serve) the pocket model's held-out questions
+	@$(BIN)/python -m pocket_model.evaluate
 
-clean: stop ## Stop the servers and remove .venv and the pocket checkpoint
-	@rm -rf .venv pocket_model/checkpoint .course
+lock: setup ## Make the pinned requirement files again
+	@UV=$(BIN)/uv requirements/lock.sh
+
+clean: stop ## Stop the servers and remove both .venv
+	@rm -rf .venv .venv-current .course

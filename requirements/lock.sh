@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Make the locks again from their sources: course.in, cpu.in, remote.in and environment.yml.
+# Make the locks again from their sources: the .in files here and environment.yml.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
 compile=("$uv" pip compile --quiet --no-header --custom-compile-command "make lock")
+everywhere=("${compile[@]}" --universal --python-version 3.11 --generate-hashes)
 
-"${compile[@]}" --universal --python-version 3.11 --generate-hashes \
-  --override requirements/cpu-overrides.txt requirements/cpu.in -o requirements/cpu-reference.txt
-"${compile[@]}" --universal --python-version 3.11 --generate-hashes \
-  requirements/remote.in -o requirements/remote.txt
+# The cpu place, each stack with its own overrides: they hold for all that is resolved with them.
+for stack in reference current; do
+  "${everywhere[@]}" --override "requirements/cpu-$stack-overrides.txt" \
+    "requirements/cpu-$stack.in" -o "requirements/cpu-$stack.txt"
+done
+"${everywhere[@]}" requirements/remote.in -o requirements/remote.txt
 
 # The gpu place: the pip section of environment.yml, for the machine that it is written for.
 pins=$(mktemp --suffix .in)

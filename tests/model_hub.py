@@ -108,6 +108,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_file(query["FilePath"])
         elif path in (huggingface, f"{huggingface}/revision/main"):
             self.send_json(self.list_for_huggingface())
+        elif path == f"{huggingface}/tree/{COMMIT}":  # asked for by huggingface_hub 2
+            self.send_json(self.list_tree())
         elif path.startswith(f"/{MODEL}/resolve/{COMMIT}/"):
             self.send_file(path.removeprefix(f"/{MODEL}/resolve/{COMMIT}/"))
         else:
@@ -137,7 +139,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             siblings.append(file)
         return {"id": MODEL, "modelId": MODEL, "sha": COMMIT, "siblings": siblings}
 
-    def send_json(self, content: dict) -> None:
+    def list_tree(self) -> list[dict]:
+        tree = []
+        for file in self.list_for_huggingface()["siblings"]:
+            entry = {"type": "file", "path": file["rfilename"], "size": file["size"]}
+            if lfs := file.get("lfs"):
+                entry["lfs"] = {"oid": lfs["sha256"], "size": lfs["size"], "pointerSize": 134}
+            tree.append(entry | {"oid": file["blobId"]})
+        return tree
+
+    def send_json(self, content: dict | list) -> None:
         body = json.dumps(content).encode()
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "application/json")

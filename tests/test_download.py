@@ -31,6 +31,7 @@ from helpers.errors import CourseError
 from helpers.manifest import Manifest, ManifestError, make_manifest
 from helpers.places import MODELS, ROOT
 from helpers.progress import Progress
+from helpers.versions import resumes_huggingface
 from tests.model_hub import MODEL, ModelHub, make_certificate
 
 # The libraries' own warnings, on import, are not ours to mend.
@@ -62,7 +63,8 @@ def hub(certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     with ModelHub(files, certificate) as hub:
         monkeypatch.setenv("MODELSCOPE_DOMAIN", hub.domain)
         monkeypatch.setenv("HF_ENDPOINT", f"https://{hub.domain}")
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))  # read by requests
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # by httpx
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         for name in ("MODELSCOPE_CACHE", "MODELSCOPE_CREDENTIALS_PATH", "HF_HOME"):
             monkeypatch.setenv(name, str(tmp_path / "home" / name))
@@ -278,14 +280,15 @@ def test_a_file_that_the_hub_lost_says_so(hub, models):
 
 @pytest.mark.slow
 def test_a_connection_that_brings_nothing_more_is_given_up(hub, models):
-    hub.break_at[WEIGHTS] = [11 * MIB, 11 * MIB, 0]
+    hub.break_at[WEIGHTS] = [11 * MIB, 11 * MIB, *[0] * 20]  # newer libraries try more often
     lines: list[str] = []
 
     with pytest.raises(DownloadError, match="the connection broke off"):
         download_model(MODEL, folder=models, source="huggingface", report=lines.append)
 
-    assert hub.starts(WEIGHTS) == [0, 10 * MIB, 20 * MIB]
-    assert any(line.startswith("The connection broke off: going on with") for line in lines)
+    assert hub.starts(WEIGHTS)[:3] == [0, 10 * MIB, 20 * MIB]
+    if resumes_huggingface():
+        assert any(line.startswith("The connection broke off: going on with") for line in lines)
 
 
 @pytest.mark.slow
@@ -440,8 +443,10 @@ def test_an_interrupted_download_stops_at_once_and_goes_on_later(hub, models, so
 
     folder = download_model(MODEL, folder=models, source=source)
 
-    assert hub.starts(WEIGHTS)[-1] >= MIB
+    goes_on = source == "modelscope" or resumes_huggingface()
+    assert (hub.starts(WEIGHTS)[-1] >= MIB) is goes_on
     assert verify_folder(folder).ok
+    assert unfinished(models, source) < MIB
 
 
 @pytest.mark.slow

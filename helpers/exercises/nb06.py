@@ -125,7 +125,8 @@ def check_clip_messages(answer: object) -> Verdict:
     count, _, height, width = frames.shape
     tokens = -(-count // 2) * (height // 32) * (width // 32)
     seconds = [float(index) / metadata["fps"] for index in metadata["frames_indices"]]
-    offset = float(part.get("video_start") or 0)
+    cut_first = metadata["video_backend"] == "torchvision"  # its indices count from video_start
+    offset = float(part.get("video_start") or 0) if cut_first else 0.0
     if count < MIN_FRAMES:
         return wrong(f"Only {count} frames are taken; at least {MIN_FRAMES} are wanted.")
     if offset + seconds[0] > 0.6 or offset + seconds[-1] < CLIP_SECONDS - 1.1:
@@ -157,6 +158,8 @@ def _find_clip_part(answer: object) -> dict:
         raise ValueError(f"The messages hold {len(clips)} clips; one clip part is wanted.")
     if not _has_question(contents):
         raise ValueError('The question is missing: add {"type": "text", "text": …}.')
+    if "fps" in clips[0] and "nframes" in clips[0]:
+        raise ValueError("process_vision_info takes fps or nframes, not both: leave one out.")
     _check_clip_path(clips[0]["video"])
     return clips[0]
 

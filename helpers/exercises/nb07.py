@@ -1,0 +1,120 @@
+"""Checks for the exercises of notebook 07, Count tokens and memory."""
+
+import re
+from collections.abc import Mapping
+
+from helpers.errors import CourseError
+from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
+from helpers.memory import Settings, make_card, plan_memory
+from helpers.shapes import QWEN3_VL_4B
+from helpers.tokens import TokenError, image_tokens, plan_clip
+
+# Exercise 1: an A4 page at 300 dots an inch, by the 4B model's limits.
+SCAN = (2480, 3508)
+SCAN_TOKENS = image_tokens(*SCAN)
+WRONG_SCANS = {
+    77 * 110: "77.5 columns are rounded to the even neighbour, which is 78",
+    77 * 109: "the sides are rounded, not cut: 77.5 and 109.6 cells",
+    78 * 109: "the height is rounded, not cut: 109.6 cells",
+    4 * SCAN_TOKENS: "that counts patches of 16×16; a cell, and so a token, is 32×32 pixels",
+    16_384: "the scan has 8.7 million pixels, and only beyond 16.8 million it would be shrunk",
+    SCAN_TOKENS + 2: "leave the two marks out; only the visual tokens are asked for",
+}
+
+# Exercise 2: the clip, and what is left of 8,192 tokens after question and reply.
+CLIP = {"seconds": 90, "fps": 30, "version": "0.32.0"}
+CLIP_SIZE = (1280, 720)
+ROOM = 8_192 - 1_024
+ENOUGH = 5_500
+
+# Exercise 3: a card of 16 GB, four requests of 8,192 tokens with one picture each.
+SMALL_CARD = make_card("a card of 16 GB", 15.99)
+REQUESTS, LENGTH = 4, 8192
+
+
+def check_scan(answer: object) -> Verdict:
+    """Exercise 1: the visual tokens of a page of 2480×3508 px."""
+    if is_blank(answer):
+        return BLANK
+    tokens = read_number(answer, "tokens?")
+    if tokens is None:
+        return wrong("`answer` is to be one number, the visual tokens of the page.")
+    if tokens == SCAN_TOKENS:
+        return right("78 × 110 cells: 8,580 tokens, and the page is read at its full sharpness.")
+    if tokens in WRONG_SCANS:
+        return wrong(f"Not {tokens:g}: {WRONG_SCANS[tokens]}.")
+    return wrong(f"Not {tokens:g}: divide each side by 32, round, and multiply.")
+
+
+def check_clip_size(answer: object) -> Verdict:
+    """Exercise 2: a size at which 90 s of 16:9 cost at most 7,168 tokens, and not far less."""
+    if is_blank(answer):
+        return BLANK
+    size = _read_size(answer)
+    if size is None:
+        return wrong("`answer` is to be two whole numbers, (width, height) in pixels.")
+    width, height = size
+    if abs(width * 9 - height * 16) > 16 * 16:
+        return wrong(f"{width}×{height} is not 16:9, so the picture would be squeezed.")
+    try:
+        plan = plan_clip(width, height, **CLIP)
+    except TokenError as error:
+        return wrong(f"{error}")
+    total = plan.count_all()
+    cost = f"{width}×{height} comes to {total:,} tokens in {len(plan.seconds)} steps"
+    if width > CLIP_SIZE[0]:
+        return wrong(f"{cost}, and larger than the clip is nothing but cost.")
+    if total > ROOM:
+        return wrong(f"{cost}, and there is room for {ROOM:,}: make it smaller.")
+    if total < ENOUGH:
+        return wrong(f"{cost}: it fits, but a larger size does as well, and shows more.")
+    return right(f"{cost}: it fits beside 1,024 tokens of question and reply.")
+
+
+def check_settings(answer: object) -> Verdict:
+    """Exercise 3: settings with which the 4B serves four requests at once on 16 GB."""
+    if is_blank(answer):
+        return BLANK
+    if isinstance(answer, Mapping):
+        try:
+            answer = Settings(**answer)
+        except TypeError as error:
+            return wrong(f"Settings does not take that: {error}.")
+    if not isinstance(answer, Settings):
+        return wrong("`answer` is to be Settings(...), as in the cells above.")
+    try:
+        return _judge_settings(answer)
+    except CourseError as error:
+        return wrong(str(error))
+    except (TypeError, ValueError, AttributeError) as error:
+        return wrong(f"A value has the wrong kind: {error}.")
+
+
+def _judge_settings(settings: Settings) -> Verdict:
+    plan = plan_memory(QWEN3_VL_4B, settings, card=SMALL_CARD, version="0.11.0")
+    if settings.quantization:
+        return wrong("The weights are to stay in bf16; leave quantization out.")
+    if settings.limit_mm_per_prompt.get("image", 1) < 1:
+        return wrong("Each request brings a picture: let limit_mm_per_prompt have at least one.")
+    if plan.start.length < LENGTH:
+        return wrong(f"max_model_len {plan.start.length:,} refuses a request of {LENGTH:,} tokens.")
+    if not plan.starts:
+        return wrong(plan.verdict)
+    if (many := plan.requests_at_once(LENGTH)) < REQUESTS:
+        return wrong(
+            f"It starts, but requests that fit at once: {many}, not {REQUESTS}. The KV cache has "
+            f"{plan.kv_tokens:,} tokens. What else takes memory, or bytes a token?"
+        )
+    return right(f"{plan.kv_tokens:,} tokens of KV cache: {many} requests of {LENGTH:,} at once.")
+
+
+def _read_size(answer: object) -> tuple[int, int] | None:
+    """Two whole numbers from a pair, or from "352×198"."""
+    if isinstance(answer, str):
+        answer = re.split(r"\s*[x×,]\s*", answer.strip(" ()[]"))
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        return None
+    sides = [read_number(side, "px") for side in answer]
+    if any(side is None or side < 1 or side != int(side) for side in sides):
+        return None
+    return int(sides[0]), int(sides[1])

@@ -1,0 +1,173 @@
+"""Checks for the exercises of notebook 08, Tune the parameters."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, is_dataclass, replace
+from typing import Any
+
+from helpers.errors import CourseError
+from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
+from helpers.memory import make_card, plan_memory
+from helpers.memory_terms import Settings
+from helpers.shapes import QWEN3_VL_4B
+from helpers.tokens import image_tokens
+
+# Exercise 1: the tokens, and what each mistake leaves of them with min_p=0.3 and top_p=0.8.
+TOKENS = {"cat", "dog", "cow", "hen", "fox"}
+KEPT = {"cat", "dog"}
+WRONG_TOKENS = (
+    (
+        {"cat", "dog", "cow"},
+        "after min_p the three that are left count as everything, so top_p=0.8 is 0.8 of 0.85",
+    ),
+    ({"cat"}, "a token is kept while those before it have less than 0.8 together; cat has 0.53"),
+    (
+        {"cat", "dog", "cow", "hen"},
+        "min_p=0.3 drops all below 0.3 of the best: 0.3 × 0.45 = 0.135",
+    ),
+    (TOKENS, "both parameters cut the tail off"),
+)
+
+# Exercise 2: a screenshot, and the tokens that it may cost.
+WIDTH, HEIGHT = 1920, 1080
+MOST = 500
+
+# Exercise 3: the card in GiB as nvidia-smi shows it, and what is to run on it at once.
+CARD = make_card("a card of 16 GB", 15.99)
+REQUESTS, LENGTH = 4, 8192
+ROOM = "room comes from clips that are not allowed, fewer bytes a token, or smaller weights"
+FLAGS = set(asdict(Settings())) - {"cpu_space"}
+
+
+def check_kept(answer: object) -> Verdict:
+    """Exercise 1: the tokens that min_p=0.3 and top_p=0.8 leave of five."""
+    if is_blank(answer):
+        return BLANK
+    named = re.findall(r"\w+", answer) if isinstance(answer, str) else answer
+    if not isinstance(named, Iterable) or not all(isinstance(one, str) for one in named):
+        return wrong("`answer` is to be the tokens that are left, such as {'cow', 'fox'}.")
+    kept = {one.strip().lower() for one in named}
+    if kept == KEPT:
+        return right("min_p=0.3 leaves cat, dog and cow; of their 0.85 the first two have 82 %.")
+    for tokens, why in WRONG_TOKENS:
+        if kept == tokens:
+            return wrong(f"Not {_list(kept)}: {why}.")
+    if kept - TOKENS:
+        return wrong(f"{_list(kept - TOKENS)}: not among the five tokens.")
+    return wrong("Take the tokens from the best down: first what min_p leaves, then top_p.")
+
+
+def check_size(answer: object) -> Verdict:
+    """Exercise 2: a size of the shape 1920×1080 for at most 500 tokens, and not much less."""
+    if is_blank(answer):
+        return BLANK
+    size = _read_size(answer)
+    if size is None:
+        return wrong("`answer` is to be a width and a height in whole pixels, as in (640, 360).")
+    width, height = size
+    try:
+        tokens = image_tokens(width, height)
+    except CourseError as error:
+        return wrong(str(error))
+    if abs(width / height / (WIDTH / HEIGHT) - 1) > 0.02:
+        return wrong(f"{width}×{height} is not the shape of {WIDTH}×{HEIGHT}: scale both sides.")
+    if tokens > MOST:
+        why = "sides are rounded to whole cells, so pixels / 1024 is not quite the tokens"
+        return wrong(f"{width}×{height} costs {tokens} tokens, more than {MOST}; {why}.")
+    if tokens < 450:
+        return wrong(f"{width}×{height} costs {tokens} tokens: there is room for a larger one.")
+    return right(f"{width}×{height} costs {tokens} tokens instead of 2,040.")
+
+
+def check_server(answer: object) -> Verdict:
+    """Exercise 3: settings for four requests of 8,192 tokens at once on a card of 16 GB."""
+    if is_blank(answer):
+        return BLANK
+    try:
+        settings = _read_settings(answer)
+        plan = plan_memory(QWEN3_VL_4B, settings, card=CARD, version="0.11.0")
+    except (CourseError, ValueError) as error:
+        return wrong(str(error))
+    except TypeError:
+        return wrong("A value is of the wrong kind: numbers without quotes, kv_cache_dtype with.")
+    if settings.limit_mm_per_prompt.get("image", 1) < 1:
+        return wrong("A request is to carry a picture: leave image at 1 or more.")
+    if not plan.starts:
+        return wrong(plan.verdict)
+    if plan.start.length < LENGTH:
+        return wrong(f"max_model_len {plan.start.length:,} refuses a request of {LENGTH:,} tokens.")
+    if plan.start.seqs < REQUESTS:
+        return wrong(f"max_num_seqs {plan.start.seqs} lets fewer than {REQUESTS} run at once.")
+    fit = plan.requests_at_once(LENGTH)
+    if fit < REQUESTS:
+        return wrong(f"{plan.kv_tokens:,} tokens of KV cache hold {fit} such requests: {ROOM}.")
+    return right(f"{plan.kv_tokens:,} tokens of KV cache, {fit} such requests at once.")
+
+
+def _list(tokens: Iterable[str]) -> str:
+    return ", ".join(sorted(tokens)) or "nothing"
+
+
+def _read_size(answer: object) -> tuple[int, int] | None:
+    """A width and a height from (640, 360), [640, 360] or "640×360"."""
+    sides = re.findall(r"\d+", answer) if isinstance(answer, str) else answer
+    if not isinstance(sides, (list, tuple)) or len(sides) != 2:
+        return None
+    numbers = [read_number(side) for side in sides]
+    if any(number is None or number != int(number) or number < 1 for number in numbers):
+        return None
+    return int(numbers[0]), int(numbers[1])
+
+
+def _read_settings(answer: object) -> Settings:
+    """Settings, a dictionary of flags, or the words of a `vllm serve` command.
+
+    Raises ValueError with what is wrong.
+    """
+    if is_dataclass(answer) and isinstance(answer, Settings):
+        return answer
+    if isinstance(answer, str):
+        answer = _split_command(answer)
+    if not isinstance(answer, Mapping) or not all(isinstance(name, str) for name in answer):
+        raise ValueError(
+            "`answer` is to be a dictionary of flags or a command, as in {'max_model_len': 8192}."
+        )
+    flags: dict[str, Any] = {}
+    limit: dict[str, int] = {}
+    for name, value in answer.items():
+        name, _, kind = name.lstrip("-").replace("-", "_").partition(".")
+        if name in ("image", "video"):
+            name, kind = "limit_mm_per_prompt", name
+        if name not in FLAGS:
+            raise ValueError(f"{name!r} is no flag that the planner knows: {_list(FLAGS)}.")
+        if name != "limit_mm_per_prompt":
+            flags[name] = value
+        else:
+            limit |= {kind: value} if kind else value
+    return replace(Settings(**flags), limit_mm_per_prompt=limit)
+
+
+def _split_command(command: str) -> dict[str, Any]:
+    """The flags of a command and their values; JSON where it is JSON."""
+    try:
+        words = shlex.split(command.replace("\\\n", " "))
+    except ValueError:
+        raise ValueError("A quotation mark in the command is not closed.") from None
+    flags: dict[str, Any] = {}
+    name = ""
+    for word in words:
+        if word.startswith("--"):
+            name, _, value = word.partition("=")
+            flags[name] = _read_value(value) if value else True
+        elif name:
+            flags[name], name = _read_value(word), ""
+    return flags
+
+
+def _read_value(word: str) -> Any:
+    try:
+        return json.loads(word)
+    except ValueError:
+        return word

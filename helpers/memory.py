@@ -1,0 +1,392 @@
+"""Plan the memory of a vLLM server before it starts, and hold the plan against its log.
+
+vLLM divides a card like this (`determine_available_memory` in its v1/worker/gpu_worker.py):
+
+    KV cache = total × gpu_memory_utilization − weights − other − activations
+               − pictures and clips [− CUDA graphs]
+
+`helpers.memory_terms` has the terms, where each figure comes from, and what differs between the
+versions of vLLM. On a CPU nothing is tried out at the start: the KV cache is what
+VLLM_CPU_KVCACHE_SPACE says. Built in notebook 07.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from helpers.card import Card, read_nvidia
+from helpers.memory_terms import (
+    CPU_SPACE,
+    PlanError,
+    Settings,
+    Start,
+    Term,
+    list_terms,
+    resolve_start,
+)
+from helpers.memory_view import Comparison, compare_memory, draw_memory
+from helpers.places import GIB
+from helpers.shapes import Shapes, read_shapes
+
+__all__ = [
+    "Change",
+    "Comparison",
+    "Plan",
+    "PlanError",
+    "Settings",
+    "compare_memory",
+    "draw_memory",
+    "make_card",
+    "plan_memory",
+    "read_card",
+    "read_processor",
+    "read_settings",
+]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One flag that would make the server start, its value, and what that costs."""
+
+    flag: str
+    value: str
+    cost: str
+
+    def __str__(self) -> str:
+        joint = "" if not self.value else " " if self.flag.startswith("--") else "="
+        return f"`{self.flag}{joint}{self.value}` ({self.cost})"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a start will do with the memory; sizes in bytes.
+
+    `terms` are its parts without the KV cache; `budget` is what vLLM may use, `kv_memory` what is
+    left of it for the KV cache (below 0 when nothing is). `shortage` is "" when the server will
+    start, else the kind of out of memory: "budget", vLLM's share is too small for what is asked,
+    or "card", the card is too full for the share; `reason` says which figures collide.
+    """
+
+    start: Start
+    terms: tuple[Term, ...]
+    budget: int
+    kv_memory: int
+    shortage: str
+    reason: str
+
+    @property
+    def starts(self) -> bool:
+        return not self.shortage
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the KV cache, which is handed out in them."""
+        return max(self.kv_memory, 0) // (self.start.token_bytes * self.start.block)
+
+    @property
+    def kv_tokens(self) -> int:
+        """Tokens of all running requests that fit at once, as the log counts them."""
+        if self.start.engine.counts_requests:
+            return int(self.concurrency * self.start.length)
+        return self.blocks * self.start.block
+
+    @property
+    def concurrency(self) -> float:
+        """The log's "Maximum concurrency": the cache over one request of the greatest length."""
+        return self.blocks / self.start.count_blocks(self.start.length)
+
+    @property
+    def longest_that_fits(self) -> int:
+        """The greatest --max-model-len that this KV cache allows; 0 when there is none."""
+        blocks = self.blocks - (1 if self.start.engine.spare_block else 0)
+        return min(max(blocks, 0) * self.start.block, self.start.shapes.longest)
+
+    def requests_at_once(self, length: int | None = None) -> int:
+        """How many requests of `length` tokens, prompt and reply, run without one waiting.
+
+        vLLM keeps one block for itself, so a cache that the log calls 8.00x holds 7 whole ones.
+        0 where such a request is too long for --max-model-len; never more than --max-num-seqs.
+        """
+        length = length or self.start.length
+        if self.shortage or length > self.start.length:
+            return 0
+        whole = (self.blocks - 1) // self.start.count_blocks(length)
+        return min(max(whole, 0), self.start.seqs)
+
+    @property
+    def taken(self) -> int:
+        """Bytes that are gone before the KV cache gets the rest."""
+        return sum(term.size for term in self.terms if term.inside)
+
+    @property
+    def beside(self) -> int:
+        """Bytes that vLLM takes outside its share."""
+        return sum(term.size for term in self.terms if not term.inside)
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """Single changes that make the server start, the smallest sacrifice first."""
+        return tuple(_find_changes(self)) if self.shortage else ()
+
+    @property
+    def verdict(self) -> str:
+        """One or two sentences: it starts and what fits, or why not and what to change."""
+        if self.starts:
+            return (
+                f"It starts: {self.kv_tokens:,} tokens of KV cache; requests of "
+                f"{self.start.length:,} tokens that fit at once: {self.requests_at_once():,}."
+            )
+        change = "No single flag helps: take a smaller model or a larger card."
+        if self.changes:
+            change = f"Smallest change: {self.changes[0]}."
+        return f"It does not start (out of memory, {self.shortage}): {self.reason} {change}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What may still go wrong, and what nobody has measured of this start."""
+        together = self.budget + self.beside
+        if self.shortage or self.start.on_cpu or together <= self.start.free:
+            return self.start.notes
+        tight = (
+            f"The share and the CUDA graphs beside it take {_gib(together)}, and "
+            f"{_gib(self.start.free)} are free: a large batch can end in torch.OutOfMemoryError."
+        )
+        return (tight, *self.start.notes)
+
+    def _list_rows(self) -> list[tuple[str, str, str]]:
+        """(part, size, source) of every part that takes something."""
+        kv = Term("KV cache", max(self.kv_memory, 0), _say_kv_source(self.start))
+        inside = [*(term for term in self.terms if term.inside), kv]
+        beside = [term for term in self.terms if not term.inside]
+        where = "" if self.start.on_cpu else "beside the share; "
+        rows = [(t.name, t.size, t.source) for t in inside]
+        rows += [(t.name, t.size, where + t.source) for t in beside]
+        return [(name, f"{size / GIB:.2f} GiB", source) for name, size, source in rows if size]
+
+    def __str__(self) -> str:
+        rows = [f"{name:20}{size:>10}  {source}" for name, size, source in self._list_rows()]
+        return "\n".join([str(self.start), *rows, self.verdict, *self.notes])
+
+    __repr__ = __str__
+
+    def _repr_markdown_(self) -> str:
+        rows = [f"| {name} | {size} | {source} |" for name, size, source in self._list_rows()]
+        table = ["| part | size | where the figure is from |", "|---|---|---|", *rows]
+        verdict = f"{'✅' if self.starts else '❌'} {self.verdict}"
+        notes = [f"⚠️ {note}" for note in self.notes]
+        return "\n\n".join([f"**{self.start}**", "\n".join(table), verdict, *notes])
+
+
+def plan_memory(
+    model: Shapes | Path | str | Mapping[str, Any],
+    settings: Settings,
+    *,
+    card: Card | None = None,
+    version: str = "0.11.0",
+) -> Plan:
+    """Plan one start of `vllm serve` on one card, or on the processor where `card` is None.
+
+    `model` is the model's folder, its config.json or `helpers.shapes.QWEN3_VL_4B`; `card` is what
+    `helpers.card.read_nvidia` or `make_card` returns, with the totals of nvidia-smi.
+    Raises `PlanError` for settings that contradict each other, `ShapesError` for a model that is
+    no dense Qwen3-VL.
+    """
+    shapes = model if isinstance(model, Shapes) else read_shapes(model)
+    start = resolve_start(shapes, settings, card or read_processor(), version)
+    terms = list_terms(start)
+    if start.on_cpu:
+        budget = kv_memory = settings.cpu_space * GIB
+    else:
+        budget = math.ceil(start.total * settings.gpu_memory_utilization)
+        kv_memory = budget - sum(term.size for term in terms if term.inside)
+    plan = Plan(start, terms, budget, kv_memory, shortage="", reason="")
+    shortage, reason = _find_shortage(plan)
+    return replace(plan, shortage=shortage, reason=reason)
+
+
+def make_card(name: str, total: float, free: float | None = None) -> Card:
+    """A card to plan for, in GiB as nvidia-smi shows them (an RTX 5090: 31.84)."""
+    free = total if free is None else free
+    if not 0 <= free <= total:
+        raise PlanError(f"A card of {total} GiB cannot have {free} GiB free.")
+    return Card(name, (12, 0), round(total * GIB), round(free * GIB), ())
+
+
+def read_processor() -> Card:
+    """This machine's memory as it is when nothing else runs, as the card of a CPU server."""
+    import psutil
+
+    total = psutil.virtual_memory().total
+    return Card("this processor", (0, 0), total, total, ())
+
+
+def read_card() -> Card:
+    """This machine's NVIDIA card as it is when nothing runs on it, so also beside a server.
+
+    Raises `PlanError` where there is none.
+    """
+    card = read_nvidia().card
+    if card is None:
+        raise PlanError("No NVIDIA card here; make_card describes one to plan for.")
+    return replace(card, free=card.total)
+
+
+def read_settings(arguments: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Settings:
+    """The settings in a server's arguments: `place.engine_arguments()`, or those in a log.
+
+    `env` is the server's environment, for VLLM_CPU_KVCACHE_SPACE (`place.env`).
+    """
+    names = {field.name for field in fields(Settings)}
+    known = {name: value for name, value in arguments.items() if name in names}
+    limits = dict(known.get("limit_mm_per_prompt", {}))
+    for name, value in arguments.items():  # --limit-mm-per-prompt.video 0
+        if name.startswith("limit_mm_per_prompt."):
+            limits[name.rpartition(".")[2]] = value
+    known["limit_mm_per_prompt"] = limits
+    known["cpu_space"] = int((env or {}).get("VLLM_CPU_KVCACHE_SPACE") or CPU_SPACE)
+    return Settings(**known)
+
+
+def _say_kv_source(start: Start) -> str:
+    what = f"{start.token_bytes:,} bytes a token"
+    return f"VLLM_CPU_KVCACHE_SPACE; {what}" if start.on_cpu else f"the rest of the share; {what}"
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:.1f} GiB"
+
+
+def _find_shortage(plan: Plan) -> tuple[str, str]:
+    """(kind, reason) of the out of memory that ends this start; empty when it starts."""
+    find_card_shortage = _find_cpu_shortage if plan.start.on_cpu else _find_card_shortage
+    if reason := find_card_shortage(plan):
+        return "card", reason
+    if reason := _find_budget_shortage(plan):
+        return "budget", reason
+    return "", ""
+
+
+def _find_cpu_shortage(plan: Plan) -> str:
+    asked, free = plan.budget + plan.taken, plan.start.free
+    if asked <= free:
+        return ""
+    return f"it takes {_gib(asked)} of memory in all, and the machine has {_gib(free)} free."
+
+
+def _find_card_shortage(plan: Plan) -> str:
+    """What the card has no room for: the share, the trial runs, or the CUDA graphs.
+
+    While the graphs are recorded, the memory of the trial runs is free again.
+    """
+    sizes = {term.name: term.size for term in plan.terms}
+    trials = sizes["activations"] + sizes["pictures and clips"]
+    resting = plan.budget + plan.beside - trials
+    free = plan.start.free
+    if plan.budget > free:
+        return f"the share is {_gib(plan.budget)}, and vLLM finds about {_gib(free)} free."
+    if plan.taken > free:
+        return f"without any KV cache it takes {_gib(plan.taken)}, and {_gib(free)} are free."
+    if plan.kv_memory > 0 and resting > free:
+        return f"with its CUDA graphs it takes {_gib(resting)}, and {_gib(free)} are free."
+    return ""
+
+
+def _find_budget_shortage(plan: Plan) -> str:
+    """What vLLM's share, or VLLM_CPU_KVCACHE_SPACE, has no room for."""
+    start = plan.start
+    if plan.kv_memory <= 0:
+        return (
+            f"the share is {_gib(plan.budget)}, and all but the KV cache takes "
+            f"{_gib(plan.taken)} of it."
+        )
+    if start.length <= plan.longest_that_fits:
+        return ""
+    return (
+        f"one request of {start.length:,} tokens needs {_gib(start.request_bytes)} of KV cache, "
+        f"and {_gib(plan.kv_memory)} are left for it."
+    )
+
+
+def _find_changes(plan: Plan) -> Iterator[Change]:
+    """Every single change that makes the server start, the smallest sacrifice first."""
+    candidates = _list_cpu_changes(plan) if plan.start.on_cpu else _list_gpu_changes(plan)
+    for settings, change in candidates:
+        try:
+            again = _plan_again(plan, settings)
+        except PlanError:
+            continue
+        if again.starts:
+            yield change
+    if plan.shortage == "card":
+        yield from _say_what_to_free(plan)
+
+
+def _plan_again(plan: Plan, settings: Settings) -> Plan:
+    start = plan.start
+    return plan_memory(start.shapes, settings, card=start.card, version=start.version)
+
+
+def _list_cpu_changes(plan: Plan) -> Iterator[tuple[Settings, Change]]:
+    settings, start = plan.start.settings, plan.start
+    space, cost = (start.free - plan.taken) // GIB, "less KV cache"
+    if plan.shortage == "budget":
+        spare = start.block * start.token_bytes if start.engine.spare_block else 0
+        space, cost = math.ceil((start.request_bytes + spare) / GIB), "GiB of the machine's memory"
+    again = replace(settings, cpu_space=space)
+    yield again, Change("VLLM_CPU_KVCACHE_SPACE", str(space), cost)
+    yield from _shorten(plan)
+
+
+def _list_gpu_changes(plan: Plan) -> Iterator[tuple[Settings, Change]]:
+    settings, start = plan.start.settings, plan.start
+    if share := _find_share(plan):
+        cost = "less KV cache" if plan.shortage == "card" else "the card has it to spare"
+        again = replace(settings, gpu_memory_utilization=share)
+        yield again, Change("--gpu-memory-utilization", f"{share:.2f}", cost)
+    yield from _shorten(plan)
+    if not settings.enforce_eager:
+        again = replace(settings, enforce_eager=True)
+        yield again, Change("--enforce-eager", "", "no CUDA graphs, slower replies")
+    if settings.limit_mm_per_prompt.get("video", 1):
+        limits = dict(settings.limit_mm_per_prompt) | {"video": 0}
+        again = replace(settings, limit_mm_per_prompt=limits)
+        yield again, Change("--limit-mm-per-prompt.video", "0", "no clips")
+    if settings.kv_cache_dtype == "auto":
+        again = replace(settings, kv_cache_dtype="fp8")
+        yield again, Change("--kv-cache-dtype", "fp8", "keys and values rounded to one byte")
+    if not (settings.quantization or start.shapes.quantization):
+        again = replace(settings, quantization="fp8")
+        yield again, Change("--quantization", "fp8", "weights rounded to one byte")
+
+
+def _shorten(plan: Plan) -> Iterator[tuple[Settings, Change]]:
+    """The greatest length that the KV cache has room for."""
+    fits = plan.longest_that_fits
+    if plan.shortage == "budget" and 0 < fits < plan.start.length:
+        settings = replace(plan.start.settings, max_model_len=fits)
+        yield settings, Change("--max-model-len", str(fits), "longer requests are refused")
+
+
+def _find_share(plan: Plan) -> float:
+    """The nearest share, in hundredths, with which the server starts; 0 when there is none."""
+    now = plan.start.settings.gpu_memory_utilization
+    up = range(math.floor(now * 100 + 1e-9) + 1, 100)
+    down = range(math.ceil(now * 100 - 1e-9) - 1, 0, -1)
+    for hundredth in up if plan.shortage == "budget" else down:
+        again = replace(plan.start.settings, gpu_memory_utilization=hundredth / 100)
+        if _plan_again(plan, again).starts:
+            return hundredth / 100
+    return 0.0
+
+
+def _say_what_to_free(plan: Plan) -> Iterator[Change]:
+    """Closing other programs, where the whole card would be enough."""
+    start = plan.start
+    empty = replace(start.card, free=start.card.total)
+    again = plan_memory(start.shapes, start.settings, card=empty, version=start.version)
+    if again.starts:
+        what = f"close what else uses the {'memory' if start.on_cpu else 'card'}"
+        yield Change(what, "", "the settings stay as they are")

@@ -1,0 +1,373 @@
+"""The parts that a vLLM server's memory goes to, each with where its figure comes from.
+
+Formulas were read in vLLM 0.11.0, 0.26.0 and 0.32.0 (v1/worker/gpu_worker.py,
+v1/worker/gpu_model_runner.py, v1/worker/gpu/model_runner.py, v1/core/kv_cache_utils.py,
+multimodal/encoder_budget.py). Measured figures are from one start on an H100 with 80 GB, vLLM
+0.26.0 and random weights of Qwen3-VL-4B's shapes at a share of 28.5 GiB: weights 8.69 GiB, peak
+activation 0.63, other 0.22, KV cache 18.97 GiB = 138,096 tokens, CUDA graphs 1.01.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from helpers.card import Card
+from helpers.errors import CourseError
+from helpers.places import GIB
+from helpers.shapes import BYTES, Shapes
+
+CUDA_HIDES = 0.47  # GiB: an H100 has 79.65 GiB by nvidia-smi (81,559 MiB) and 79.18 by CUDA
+CONTEXT = 0.5  # GiB that CUDA takes before vLLM looks at what is free; assumed, not measured
+LOADING = 0.06  # GiB of the measured 8.69 that parameters and buffers do not explain
+OTHER = 0.22
+GRAPHS = 1.01
+PYTHON = {"0.11": 3.4, "0.26": 4.1, "0.32": 4.1}  # GiB of all processes on a CPU (RSS)
+IMAGE_TOKENS = 16_384  # the largest picture, 16,777,216 pixels
+VIDEO_TOKENS = 12_288  # the largest clip, 25,165,824 pixels in all frames
+LARGE_CARD = 70  # GiB; from here on vLLM's server takes larger batches
+UNLIMITED = 999  # pictures or clips in one prompt
+KV_TYPES = ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")
+CPU_SPACE = 4  # GiB, 0.11.0's default for VLLM_CPU_KVCACHE_SPACE
+CPU_BLOCK, GPU_BLOCK = 128, 16  # tokens
+MEASURED, GAP = "0.26", "0.1 %"
+FROM_CONFIG = "formula from config.json"
+ON_H100 = "measured: H100, vLLM 0.26.0, 4B shapes"
+
+
+class PlanError(CourseError):
+    """The settings contradict each other, or the planner cannot know this start."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How a version of vLLM divides the memory.
+
+    `encoder`: "expanded" reserves the largest clip's tokens times 12.5, "unprofiled" reserves
+    nothing for pictures and clips, "profiled" runs the largest one. `logit_bytes`: bytes that the
+    sampler's trial run takes for each request and word. `graphs_inside`: whether CUDA graphs are
+    taken from the share. `spare_block`: whether the check at the start holds back the one block
+    that vLLM keeps for itself. `counts_requests`: whether the log's KV tokens are requests of the
+    greatest length times that length.
+    """
+
+    version: tuple[int, int]
+    encoder: str
+    logit_bytes: int
+    graphs_inside: bool
+    spare_block: bool
+    counts_requests: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.version[0]}.{self.version[1]}"
+
+
+ENGINES = (
+    Engine(
+        version=(0, 11),
+        encoder="expanded",
+        logit_bytes=28,
+        graphs_inside=False,
+        spare_block=False,
+        counts_requests=False,
+    ),
+    Engine(
+        version=(0, 26),
+        encoder="unprofiled",
+        logit_bytes=4,
+        graphs_inside=False,
+        spare_block=False,
+        counts_requests=True,
+    ),
+    Engine(
+        version=(0, 32),
+        encoder="profiled",
+        logit_bytes=4,
+        graphs_inside=True,
+        spare_block=True,
+        counts_requests=True,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The flags of `vllm serve` that memory depends on; None is vLLM's own default.
+
+    `limit_mm_per_prompt` maps "image" and "video" to a number; what it does not name has no
+    limit. `cpu_space` is VLLM_CPU_KVCACHE_SPACE in GiB and counts on a CPU alone.
+    """
+
+    gpu_memory_utilization: float = 0.90
+    max_model_len: int | None = None
+    max_num_seqs: int | None = None
+    max_num_batched_tokens: int | None = None
+    limit_mm_per_prompt: Mapping[str, int] = field(default_factory=dict)
+    kv_cache_dtype: str = "auto"
+    dtype: str = "auto"
+    quantization: str | None = None
+    enforce_eager: bool = False
+    cpu_space: int = CPU_SPACE
+
+
+@dataclass(frozen=True)
+class Term:
+    """A part of the memory, in bytes, and where its size comes from.
+
+    `inside` is False for what vLLM takes beside its share of the card.
+    """
+
+    name: str
+    size: int
+    source: str
+    inside: bool = True
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start with all defaults filled in: what is served, how, and on what."""
+
+    shapes: Shapes
+    settings: Settings
+    card: Card
+    version: str
+    engine: Engine
+    length: int
+    seqs: int
+    batch: int
+    dtype: str
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.card.capability == (0, 0)
+
+    @property
+    def block(self) -> int:
+        """Tokens in a block of the KV cache."""
+        return CPU_BLOCK if self.on_cpu else GPU_BLOCK
+
+    @property
+    def token_bytes(self) -> int:
+        kind = self.settings.kv_cache_dtype
+        return self.shapes.token_bytes(BYTES[self.dtype] if kind == "auto" else BYTES["fp8"])
+
+    @property
+    def request_bytes(self) -> int:
+        """KV cache of one request of the greatest length."""
+        return self.count_blocks(self.length) * self.block * self.token_bytes
+
+    def count_blocks(self, length: int) -> int:
+        """Blocks that a request of so many tokens takes."""
+        return -(-length // self.block)
+
+    @property
+    def total(self) -> int:
+        """Bytes that the share is a share of; nvidia-smi's total is a little more."""
+        return self.card.total if self.on_cpu else self.card.total - round(CUDA_HIDES * GIB)
+
+    @property
+    def free(self) -> int:
+        """Bytes that vLLM will find free when it looks."""
+        if self.on_cpu:
+            return self.card.free
+        return max(min(self.card.free, self.total) - round(CONTEXT * GIB), 0)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What nobody has measured of this start."""
+        if self.on_cpu:
+            return ()
+        notes = []
+        if self.version.split(".")[:2] != self.engine.name.split("."):
+            notes.append(f"vLLM {self.version} was not read; planned as {self.engine.name} is.")
+        if self.engine.encoder == "unprofiled" and count_encoder_tokens(self)[2]:
+            notes.append(
+                f"vLLM {self.engine.name} tries no picture at the start: what the vision tower "
+                "takes for a large one comes from the memory beside the share."
+            )
+        if self.engine.name == MEASURED:
+            notes.append(f"Held against one start ({ON_H100}): {GAP} off in the KV cache.")
+        else:
+            notes.append(
+                f"No start of vLLM {self.engine.name} on a GPU has been measured: parameters and "
+                "bytes a token are exact, the rest is computed from its source or from the H100."
+            )
+        return tuple(notes)
+
+    def __str__(self) -> str:
+        card = self.card.name if self.on_cpu else f"{self.card.name} of {self.total / GIB:.1f} GiB"
+        return f"vLLM {self.version} on {card}, requests up to {self.length:,} tokens"
+
+
+def resolve_start(shapes: Shapes, settings: Settings, card: Card, version: str) -> Start:
+    """Fill in the defaults of `vllm serve`; raises `PlanError` for what vLLM would not accept."""
+    engine = find_engine(version)
+    on_cpu = card.capability == (0, 0)
+    large = not on_cpu and card.total >= LARGE_CARD * GIB and "a100" not in card.name.lower()
+    batch = _choose(settings.max_num_batched_tokens, 8192 if large else 2048)
+    seqs = _choose(settings.max_num_seqs, min(1024 if large else 128 if on_cpu else 256, batch))
+    start = Start(
+        shapes=shapes,
+        settings=settings,
+        card=card,
+        version=re.match(r"v?([\d.]*\d)", version)[1],
+        engine=engine,
+        length=_choose(settings.max_model_len, shapes.longest),
+        seqs=seqs,
+        batch=batch,
+        dtype=shapes.dtype if settings.dtype == "auto" else settings.dtype,
+    )
+    for trouble in _find_troubles(start):
+        raise PlanError(trouble)
+    return start
+
+
+def _choose(given: int | None, default: int) -> int:
+    """The number given, or the default; raises `PlanError` unless it is a whole one."""
+    if given is None:
+        return default
+    if not isinstance(given, int) or isinstance(given, bool):
+        raise PlanError(f"{given!r} is of the wrong kind; a whole number is wanted.")
+    return given
+
+
+def find_engine(version: str) -> Engine:
+    """The newest version read that is not newer than this one; "0.11.0.post2" will do."""
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    if found is None:
+        raise PlanError(f"{version!r} is no version of vLLM; it looks like 0.11.0.")
+    number = (int(found[1]), int(found[2]))
+    if number < ENGINES[0].version:
+        raise PlanError(f"The planner knows vLLM from 0.11.0 on, not {version}.")
+    return [engine for engine in ENGINES if engine.version <= number][-1]
+
+
+def _find_troubles(start: Start) -> list[str]:
+    """What vLLM itself refuses, or what no start can have; one sentence each."""
+    settings, shapes = start.settings, start.shapes
+    counts = {
+        "max_model_len": start.length,
+        "max_num_seqs": start.seqs,
+        "max_num_batched_tokens": start.batch,
+        "cpu_space": settings.cpu_space,
+    }
+    troubles = [f"{name} is {n!r}; it has to be at least 1." for name, n in counts.items() if n < 1]
+    if not 0 < settings.gpu_memory_utilization <= 1:
+        share = settings.gpu_memory_utilization
+        troubles.append(f"gpu_memory_utilization is a share of the card, 0 to 1; it is {share}.")
+    if any(number < 0 for number in settings.limit_mm_per_prompt.values()):
+        troubles.append("limit_mm_per_prompt holds a number below 0.")
+    if start.length > shapes.longest:
+        troubles.append(
+            f"max_model_len {start.length:,} is more than the model can do, {shapes.longest:,}."
+        )
+    if start.batch < start.seqs:
+        troubles.append(
+            f"max_num_batched_tokens ({start.batch}) has to be at least max_num_seqs "
+            f"({start.seqs}): every running request gets a token in each step."
+        )
+    if start.dtype not in BYTES or start.dtype == "fp8":
+        troubles.append(f"The weights' dtype is {start.dtype!r}; bfloat16 is what the model has.")
+    if settings.quantization not in (None, "fp8"):
+        troubles.append(f"quantization {settings.quantization!r}: the planner knows fp8 alone.")
+    if settings.kv_cache_dtype not in KV_TYPES:
+        troubles.append(f"kv_cache_dtype {settings.kv_cache_dtype!r}: auto or fp8 are planned.")
+    elif settings.kv_cache_dtype != "auto" and start.on_cpu and start.engine.name == "0.11":
+        troubles.append("vLLM 0.11.0 refuses an FP8 KV cache on a CPU; leave it at auto.")
+    return troubles
+
+
+def list_terms(start: Start) -> tuple[Term, ...]:
+    """All parts but the KV cache, in the order in which they are taken."""
+    if start.on_cpu:
+        return _list_cpu_terms(start)
+    work, work_source = _count_working(start)
+    encoder, encoder_source = _count_encoder(start, work)
+    graphs = 0 if start.settings.enforce_eager else round(GRAPHS * GIB)
+    return (
+        Term("weights", _count_weights(start), f"{FROM_CONFIG}, with vLLM's buffers"),
+        Term("other", round(OTHER * GIB), f"CUDA's libraries; {ON_H100}"),
+        Term("activations", work, work_source),
+        Term("pictures and clips", encoder, encoder_source),
+        Term("CUDA graphs", graphs, ON_H100, inside=start.engine.graphs_inside),
+    )
+
+
+def _list_cpu_terms(start: Start) -> tuple[Term, ...]:
+    weights = start.shapes.weight_bytes(start.dtype, start.settings.quantization or "")
+    programs = round(PYTHON[start.engine.name] * GIB)
+    source = "measured: RSS of all processes, 2 cores, pocket model"
+    return (
+        Term("weights", weights, FROM_CONFIG),
+        Term("Python and vLLM", programs, source),
+    )
+
+
+def _count_weights(start: Start) -> int:
+    """Parameters, and two buffers that vLLM's "Model loading took" counts with them.
+
+    Rotary angles for four times the positions that the model has, and one row of
+    deepstack features for every token of a batch.
+    """
+    shapes = start.shapes
+    weights = shapes.weight_bytes(start.dtype, start.settings.quantization or "")
+    angles = 4 * shapes.longest * shapes.head_dim * 2
+    features = shapes.deepstack * start.batch * shapes.hidden * 2
+    return weights + angles + features + round(LOADING * GIB)
+
+
+def _count_working(start: Start) -> tuple[int, str]:
+    """The larger of two trial runs, a full batch through a layer and the sampler, and its source.
+
+    In a layer the feed-forward part holds most: its two inner products, their product and five
+    rows of the hidden size for every token.
+    """
+    layer = start.batch * (3 * start.shapes.ffn + 5 * start.shapes.hidden) * 2
+    sampler = start.seqs * start.shapes.vocabulary * start.engine.logit_bytes
+    if layer >= sampler:
+        return layer, f"a batch of {start.batch:,} tokens; formula, 2 % above the H100's 0.63 GiB"
+    return sampler, f"sampling for {start.seqs:,} requests; 0.11.0's sampler, counted on a CPU"
+
+
+def _count_encoder(start: Start, work: int) -> tuple[int, str]:
+    """What the trial with the largest picture or clip adds to `work`, and how that is known.
+
+    The vision tower holds two rows of its width and two of its feed-forward width for each patch;
+    its features stay while the language layers are tried. 0.11 copies them into a table of the
+    whole budget, which is what makes it the largest term after the weights.
+    """
+    if start.engine.encoder == "unprofiled":
+        return 0, "0.26 to 0.31 set nothing aside for the vision tower"
+    items, largest, budget = count_encoder_tokens(start)
+    if not budget:
+        return 0, "no pictures or clips allowed"
+    row = start.shapes.vision_out * (1 + start.shapes.deepstack) * 2
+    patches = items * largest * 4
+    pixels = patches * 3 * 2 * start.shapes.vision_patch**2 * 2
+    features = items * largest * row
+    tower = patches * 2 * (start.shapes.vision_hidden + start.shapes.vision_ffn) * 2
+    kept = features
+    if start.engine.encoder == "expanded" and largest < budget:
+        kept += items * budget * row
+    size = pixels + max(kept + work, tower + features) - work
+    return size, f"{budget:,} tokens × {row // 2:,} numbers; formula, not measured on a GPU"
+
+
+def count_encoder_tokens(start: Start) -> tuple[int, int, int]:
+    """(items, tokens of one, budget) of the trial with the largest picture or clip.
+
+    0.11 counts a clip 12.5 times, for the text between its frames; its trial takes the kind with
+    more tokens, and as many items as the budget and the requests hold.
+    """
+    limits = start.settings.limit_mm_per_prompt
+    pictures = limits.get("image", UNLIMITED)
+    clips = limits.get("video", UNLIMITED)
+    if not pictures and not clips:
+        return 0, 0, 0
+    if start.engine.encoder == "expanded" and clips:
+        largest = 12_100 if start.length < VIDEO_TOKENS else VIDEO_TOKENS
+        return 1, largest, max(start.batch, int(largest * 12.5))
+    largest, limit = (IMAGE_TOKENS, pictures) if pictures else (VIDEO_TOKENS, clips)
+    budget = max(start.batch, largest)
+    in_requests = start.seqs * max(1, min(limit, start.length // largest))
+    return max(1, min(budget // largest, in_requests)), largest, budget

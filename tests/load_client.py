@@ -1,0 +1,58 @@
+"""The load client of notebook 09, for whoever measures or tests with it: its own cells, run here.
+
+The code lives in the notebook, because it is what the notebook teaches.
+"""
+
+import asyncio
+import itertools
+import json
+import random
+import re
+from collections.abc import Coroutine
+from types import SimpleNamespace
+
+from tests.conftest import ROOT
+
+NOTEBOOK = ROOT / "notebooks" / "09_measure_throughput.ipynb"
+WANTED = (
+    r"^import asyncio",
+    r"^class Timing",
+    r"^load_client =",
+    r"^async def measure_request",
+    r"^numbers =",
+    r"^def make_text",
+    r"^class Level",
+    r"^async def run_level",
+    r"^def print_level",
+    r"^async def sweep",
+    r"^def plot_sweep",
+)
+
+
+def find_cells() -> list[str]:
+    """The notebook's cells that make the client, in their order."""
+    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    found = [one for one in code if any(re.search(part, one, re.MULTILINE) for part in WANTED)]
+    assert len(found) == len(WANTED), "the notebook's cells have changed: see WANTED"
+    return [one.removesuffix("\n\nplot_sweep(runs)") for one in found]
+
+
+def make_client(base_url: str, model: str, api_key: str = "EMPTY") -> SimpleNamespace:
+    """What the cells define (`load_client`, `run_level`, `make_text` …), against one server."""
+    place = SimpleNamespace(base_url=base_url, api_key=api_key)
+    names: dict = {"place": place, "MODEL": model, "__name__": "notebook_09"}
+    for cell in find_cells():
+        exec(cell, names)
+    names["numbers"] = itertools.count(random.randrange(10**9))  # no run sends another's texts
+    return SimpleNamespace(**names)
+
+
+def run(made: SimpleNamespace, work: Coroutine) -> object:
+    """Run one of the client's coroutines to its end, and close its connections."""
+
+    async def run_and_close() -> object:
+        async with made.load_client:
+            return await work
+
+    return asyncio.run(run_and_close())

@@ -1,0 +1,150 @@
+"""The exercises of notebook 08: right answers in many forms, wrong ones with their reason."""
+
+import numpy as np
+import pytest
+
+from helpers.exercises import nb08
+from helpers.memory_terms import Settings
+
+CHECKS = [nb08.check_kept, nb08.check_size, nb08.check_server]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_unanswered(check: object) -> None:
+    verdict = check(...)
+    assert not verdict
+    assert "Nothing here yet" in str(verdict)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(
+    "answer",
+    [None, "", [], {}, object(), "many", [3], -1, True, float("nan"), [{}], b"\xff", {1: 2}],
+)
+def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> None:
+    assert not check(answer)
+
+
+# 1: the tokens that are left
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"cat", "dog"},
+        ["dog", "cat"],
+        ("Cat", " dog "),
+        {"cat": 0.64, "dog": 0.36},
+        "cat, dog",
+        "cat dog",
+        np.array(["cat", "dog"]),
+    ],
+)
+def test_right_tokens(answer: object) -> None:
+    assert nb08.check_kept(answer), nb08.check_kept(answer).text
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ({"cat", "dog", "cow"}, "0.8 of 0.85"),
+        ({"cat"}, "less than 0.8 together"),
+        ({"cat", "dog", "cow", "hen"}, "0.3 × 0.45"),
+        (nb08.TOKENS, "both parameters"),
+        ({"dog", "bird"}, "bird: not among"),
+        ({"dog", "fox"}, "from the best down"),
+        (5, "the tokens that are left"),
+    ],
+)
+def test_wrong_tokens(answer: object, hint: str) -> None:
+    verdict = nb08.check_kept(answer)
+    assert not verdict
+    assert hint in verdict.text
+
+
+# 2: the size of the screenshot
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(943, 530), [928, 522], "943×530", " 928 x 522 px", (np.int64(928), 522), (943.0, 530)],
+)
+def test_right_sizes(answer: object) -> None:
+    assert nb08.check_size(answer), nb08.check_size(answer).text
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ((954, 537), "costs 510 tokens, more than 500"),
+        ((1920, 1080), "costs 2040 tokens"),
+        ((640, 360), "room for a larger one"),
+        ((700, 700), "not the shape"),
+        ((540, 960), "not the shape"),
+        ((9000, 10), "aspect ratio"),
+        ((0, 0), "in whole pixels"),
+        ((943.5, 530), "in whole pixels"),
+        ((1, 2, 3), "in whole pixels"),
+        (500, "in whole pixels"),
+    ],
+)
+def test_wrong_sizes(answer: object, hint: str) -> None:
+    verdict = nb08.check_size(answer)
+    assert not verdict
+    assert hint in verdict.text
+
+
+# 3: the server on 16 GB
+
+BASE = {"max_model_len": 8192, "image": 1, "video": 0}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        BASE | {"kv_cache_dtype": "fp8"},
+        BASE | {"kv_cache_dtype": "fp8", "max_num_seqs": 4},
+        BASE | {"quantization": "fp8"},
+        {
+            "max_model_len": 8192,
+            "limit_mm_per_prompt": {"image": 1, "video": 0},
+            "kv_cache_dtype": "fp8",
+        },
+        {"--max-model-len": 8192, "--kv-cache-dtype": "fp8", "--limit-mm-per-prompt.video": 0},
+        Settings(
+            max_model_len=8192, kv_cache_dtype="fp8", limit_mm_per_prompt={"image": 2, "video": 0}
+        ),
+        "vllm serve Qwen/Qwen3-VL-4B-Instruct --max-model-len 8192 \\\n --kv-cache-dtype fp8 "
+        "--limit-mm-per-prompt.video 0",
+        """--max-model-len=8192 --kv-cache-dtype fp8 --limit-mm-per-prompt '{"video": 0}'""",
+    ],
+)
+def test_right_settings(answer: object) -> None:
+    verdict = nb08.check_server(answer)
+    assert verdict, verdict.text
+    assert "requests at once" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ({}, "one request of 262,144 tokens"),
+        ({"max_model_len": 300_000}, "max_model_len"),
+        (BASE, "such requests: room comes from"),
+        (BASE | {"kv_cache_dtype": "fp8", "max_model_len": 4096}, "refuses a request"),
+        (BASE | {"kv_cache_dtype": "fp8", "max_num_seqs": 2}, "fewer than 4"),
+        (BASE | {"kv_cache_dtype": "fp8", "image": 0}, "carry a picture"),
+        (BASE | {"kv_cache_dtype": "int4"}, "kv_cache_dtype"),
+        (BASE | {"gpu_memory_utilization": 1.5}, "gpu_memory_utilization"),
+        (BASE | {"gpu_memory_utilization": 0.3}, "does not start"),
+        (BASE | {"max_num_seqs": "4"}, "wrong kind"),
+        ({"limit_mm_per_prompt": 3}, "wrong kind"),
+        ({"tensor_parallel_size": 2}, "no flag that the planner knows"),
+        (8192, "a dictionary of flags"),
+        ('--max-model-len "8192', "quotation mark"),
+    ],
+)
+def test_wrong_settings(answer: object, hint: str) -> None:
+    verdict = nb08.check_server(answer)
+    assert not verdict
+    assert hint in verdict.text

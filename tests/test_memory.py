@@ -1,0 +1,607 @@
+"""The memory planner against measured starts, figures worked out by hand, and bad input."""
+
+import csv
+import math
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from helpers.memory import (
+    Plan,
+    PlanError,
+    Settings,
+    compare_memory,
+    draw_memory,
+    make_card,
+    plan_memory,
+    read_card,
+    read_settings,
+)
+from helpers.memory_terms import count_encoder_tokens
+from helpers.places import GIB, ROOT, Place, _read_value
+from helpers.server import Server
+from helpers.server_log import LogError, StartFacts, find_shortage, read_facts
+from helpers.shapes import QWEN3_VL_4B, Shapes, ShapesError, read_shapes
+from tests.measure_memory import COLUMNS, find_version
+
+TABLE = Path(__file__).with_name("memory_measurements.csv")
+POCKET = ROOT / "pocket_model" / "trained"
+RTX_5090 = make_card("NVIDIA GeForce RTX 5090", 32607 / 1024)
+H100 = make_card("NVIDIA H100 80GB HBM3", 81559 / 1024)
+ROOMY = make_card("this processor", 64.0)
+ROOMY = replace(ROOMY, capability=(0, 0))
+COURSE = {"image": 4, "video": 1}
+PROFILE = Settings(0.90, 16384, limit_mm_per_prompt=COURSE)
+
+
+def read_table() -> list[dict[str, str]]:
+    with TABLE.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def plan_line(line: dict[str, str]) -> Plan:
+    """The plan of a measured start, from nothing but its flags, its machine and the config."""
+    words = shlex.split(line["flags"])
+    arguments: dict[str, object] = {}
+    for word in words:
+        if word.startswith("--"):
+            name = word.removeprefix("--").replace("-", "_")
+            arguments[name] = True
+        else:
+            arguments[name] = _read_value(word)
+    env = dict(pair.split("=") for pair in line["env"].split())
+    card = ROOMY
+    if line["machine"] != "CPU":
+        card = make_card(line["machine"], float(line["total_gib"]) + 0.47)
+    return plan_memory(
+        find_shapes(line["model"]), read_settings(arguments, env), card=card, version=line["vllm"]
+    )
+
+
+def find_shapes(model: str) -> Shapes:
+    """The shapes that a line names; of a pocket model those that the KV cache depends on."""
+    hidden, layers, heads, size = map(int, re.findall(r"\d+", model))
+    known = {"hidden": hidden, "layers": layers, "kv_heads": heads, "head_dim": size}
+    return replace(QWEN3_VL_4B, **known)
+
+
+def name_line(line: dict[str, str]) -> str:
+    return f"{line['machine']} {line['vllm']} {line['model'][:21]} {line['start']}"
+
+
+MEASURED = [line for line in read_table() if line["outcome"] != "failed"]
+REFUSED = [line for line in read_table() if line["outcome"] == "failed"]
+
+
+@pytest.mark.parametrize("line", MEASURED, ids=name_line)
+def test_plan_against_a_measured_start(line: dict[str, str]) -> None:
+    plan = plan_line(line)
+    assert (plan.shortage or "ready") == line["outcome"]
+    if line["kv_tokens"]:
+        measured = int(line["kv_tokens"])
+        assert plan.kv_tokens == pytest.approx(measured, rel=0.02)
+        if line["machine"] == "CPU":
+            assert plan.kv_tokens == measured
+    if line["model_len_that_fits"] and line["machine"] == "CPU":
+        assert plan.longest_that_fits == int(line["model_len_that_fits"])
+
+
+@pytest.mark.parametrize("line", REFUSED, ids=name_line)
+def test_what_vllm_refuses_is_refused(line: dict[str, str]) -> None:
+    with pytest.raises(PlanError):
+        plan_line(line)
+
+
+def test_the_table_holds_what_was_promised() -> None:
+    lines = read_table()
+    for version in ("0.11.0", "0.32.0"):
+        starts = [x for x in lines if (x["machine"], x["vllm"]) == ("CPU", version)]
+        assert len(starts) >= 4, version
+        assert {"ready", "budget"} <= {x["outcome"] for x in starts}, version
+    assert any("H100" in x["machine"] for x in lines)
+    keys = [(x["start"], x["machine"], x["vllm"], x["model"]) for x in lines]
+    assert len(keys) == len(set(keys))
+    assert all(x["date"] and x["source"] for x in lines)
+
+
+# Counted by hand
+
+
+def test_parameters() -> None:
+    assert QWEN3_VL_4B.parameters == 4_437_815_808
+    assert QWEN3_VL_4B.weight_bytes("bfloat16") == 2 * 4_437_815_808
+    larger = replace(QWEN3_VL_4B, hidden=4096, ffn=12288, tied=False, vision_depth=27)
+    larger = replace(larger, vision_hidden=1152, vision_ffn=4304, vision_out=4096)
+    assert larger.parameters == 8_767_123_696  # Qwen3-VL-8B
+
+
+@pytest.mark.parametrize("folder", [POCKET, POCKET.with_name("trained")], ids=lambda p: p.name)
+def test_parameters_of_a_checkpoint_on_disk(folder: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(folder / "model.safetensors", framework="numpy") as file:
+        counted = sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    assert read_shapes(folder).parameters == counted
+
+
+def test_fp8_weights_halve_the_matrices_alone() -> None:
+    shapes = QWEN3_VL_4B
+    matrices = shapes.language_matrices + shapes.vision_matrices
+    halved = shapes.weight_bytes("bfloat16") - shapes.weight_bytes("bfloat16", "fp8")
+    assert halved == matrices
+    assert matrices == shapes.parameters - shapes.others
+    checkpoint = replace(shapes, quantization="fp8", keeps_vision=True)
+    kept = checkpoint.weight_bytes("bfloat16") - shapes.weight_bytes("bfloat16", "fp8")
+    assert kept == shapes.vision_matrices
+
+
+@pytest.mark.parametrize(
+    ("tokens", "gib"),
+    [(8192, 1.125), (16384, 2.25), (32768, 4.5), (131072, 18), (262144, 36)],
+)
+def test_kv_cache_of_a_request(tokens: int, gib: float) -> None:
+    assert QWEN3_VL_4B.token_bytes(2) == 147_456
+    assert tokens * QWEN3_VL_4B.token_bytes(2) == gib * GIB
+    assert tokens * QWEN3_VL_4B.token_bytes(1) == gib * GIB / 2
+
+
+def test_the_whole_context_does_not_fit_on_a_5090() -> None:
+    plan = plan_memory(QWEN3_VL_4B, Settings(0.90), card=RTX_5090)
+    assert plan.shortage == "budget"
+    assert "262,144 tokens needs 36.0 GiB" in plan.verdict
+    fits = int(plan.changes[0].value)
+    assert plan.changes[0].flag == "--max-model-len"
+    assert plan_memory(QWEN3_VL_4B, Settings(0.90, fits), card=RTX_5090).starts
+    assert not plan_memory(QWEN3_VL_4B, Settings(0.90, fits + 16), card=RTX_5090).starts
+
+
+def test_fp8_kv_doubles_the_tokens() -> None:
+    full = plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090)
+    half = plan_memory(QWEN3_VL_4B, replace(PROFILE, kv_cache_dtype="fp8"), card=RTX_5090)
+    assert half.kv_tokens == pytest.approx(2 * full.kv_tokens, abs=16)
+
+
+def test_the_length_costs_no_memory() -> None:
+    """The KV cache takes what is left, whatever the length; the length only caps a request."""
+    short = plan_memory(QWEN3_VL_4B, replace(PROFILE, max_model_len=16384), card=RTX_5090)
+    long = plan_memory(QWEN3_VL_4B, replace(PROFILE, max_model_len=65536), card=RTX_5090)
+    assert short.kv_tokens == long.kv_tokens
+    assert long.requests_at_once(16384) == short.requests_at_once(16384)
+
+
+def test_requests_at_once() -> None:
+    plan = plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090, version="0.26.0")
+    blocks = plan.kv_memory // (147_456 * 16)
+    assert plan.requests_at_once(4096) == (blocks - 1) // 256
+    assert plan.requests_at_once(4097) == (blocks - 1) // 257
+    assert plan.requests_at_once(16385) == 0
+    few = plan_memory(QWEN3_VL_4B, replace(PROFILE, max_num_seqs=3), card=RTX_5090)
+    assert few.requests_at_once(100) == 3
+
+
+@pytest.mark.parametrize(
+    ("version", "limits", "length", "budget"),
+    [  # each version's own MultiModalBudget with the 4B's config, run on a CPU
+        ("0.11.0", COURSE, 4096, 151_250),
+        ("0.11.0", COURSE, 8192, 151_250),
+        ("0.11.0", COURSE, 16384, 153_600),
+        ("0.11.0", COURSE, 262_144, 153_600),
+        ("0.11.0", {"image": 4, "video": 0}, 16384, 16_384),
+        ("0.11.0", {"image": 0, "video": 1}, 8192, 151_250),
+        ("0.11.0", {"image": 0, "video": 0}, 16384, 0),
+        ("0.32.0", COURSE, 4096, 16_384),
+        ("0.32.0", COURSE, 262_144, 16_384),
+        ("0.32.0", {"image": 4, "video": 0}, 16384, 16_384),
+        ("0.32.0", {"image": 0, "video": 1}, 8192, 12_288),
+        ("0.32.0", {"image": 0, "video": 0}, 16384, 0),
+    ],
+)
+def test_encoder_budget(version: str, limits: dict[str, int], length: int, budget: int) -> None:
+    settings = Settings(0.9, length, 256, 2048, limit_mm_per_prompt=limits)
+    plan = plan_memory(QWEN3_VL_4B, settings, card=H100, version=version)
+    assert count_encoder_tokens(plan.start)[2] == budget
+
+
+@pytest.mark.parametrize(
+    ("version", "limits", "items"),
+    [("0.11.0", COURSE, 1), ("0.11.0", {"video": 0}, 4), ("0.32.0", COURSE, 4)],
+)
+def test_items_of_a_large_batch(version: str, limits: dict[str, int], items: int) -> None:
+    """65,536 tokens a batch hold four pictures of 16,384; from the same runs."""
+    settings = Settings(0.9, 16384, 256, 65536, limit_mm_per_prompt=limits)
+    plan = plan_memory(QWEN3_VL_4B, settings, card=H100, version=version)
+    assert count_encoder_tokens(plan.start)[0] == items
+
+
+def test_no_video_frees_the_reserve_of_0_11() -> None:
+    """FACTS: 153,600 tokens × 10,240 numbers × 2 bytes, about 2.9 GiB, for one clip."""
+    with_clips = plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090)
+    without = replace(PROFILE, limit_mm_per_prompt={"image": 4, "video": 0})
+    gained = plan_memory(QWEN3_VL_4B, without, card=RTX_5090).kv_memory - with_clips.kv_memory
+    assert 1 * GIB < gained < 153_600 * 10_240 * 2
+
+
+# The two kinds of out of memory, and the way out
+
+
+def size_of(plan: Plan, name: str) -> int:
+    return next(term.size for term in plan.terms if term.name == name)
+
+
+@pytest.mark.parametrize("version", ["0.11.0", "0.26.0", "0.32.0"])
+@pytest.mark.parametrize(
+    ("settings", "card", "kind", "flag"),
+    [
+        (Settings(0.25, 8192), RTX_5090, "budget", "--gpu-memory-utilization"),
+        (Settings(0.90, 262_144), RTX_5090, "budget", "--max-model-len"),
+        (Settings(0.99, 8192), RTX_5090, "card", "--gpu-memory-utilization"),
+        (PROFILE, make_card("half full", 31.84, 20), "card", "--gpu-memory-utilization"),
+    ],
+)
+def test_shortage_and_smallest_change(
+    version: str, settings: Settings, card: object, kind: str, flag: str
+) -> None:
+    plan = plan_memory(QWEN3_VL_4B, settings, card=card, version=version)
+    assert plan.shortage == kind
+    assert plan.changes[0].flag == flag
+    assert plan.requests_at_once(1) == 0
+    assert plan.reason in plan.verdict and f"out of memory, {kind}" in plan.verdict
+    name = flag.removeprefix("--").replace("-", "_")
+    changed = replace(settings, **{name: _read_value(plan.changes[0].value)})
+    assert plan_memory(QWEN3_VL_4B, changed, card=card, version=version).starts
+
+
+def test_the_change_is_the_smallest() -> None:
+    plan = plan_memory(QWEN3_VL_4B, Settings(0.25, 8192), card=RTX_5090)
+    share = float(plan.changes[0].value)
+    below = Settings(share - 0.01, 8192)
+    assert not plan_memory(QWEN3_VL_4B, below, card=RTX_5090).starts
+    assert "--limit-mm-per-prompt.video" not in [c.flag for c in plan.changes] or share > 0.25
+
+
+def test_a_model_larger_than_the_card() -> None:
+    """No flag helps a 32B-sized model on 16 GB: the advice says so."""
+    large = replace(QWEN3_VL_4B, layers=300)
+    plan = plan_memory(large, Settings(0.9, 4096), card=make_card("small", 15.99))
+    assert plan.shortage == "card" and not plan.changes
+    assert "smaller model" in plan.verdict
+
+
+def test_freeing_the_card_is_offered() -> None:
+    card = make_card("full", 31.84, 2)
+    plan = plan_memory(QWEN3_VL_4B, PROFILE, card=card)
+    assert plan.shortage == "card"
+    assert "close what else uses the card" in str(plan.changes[-1])
+
+
+def test_graphs_beside_the_share() -> None:
+    """Inside the share from 0.32 on, beside it before, and gone with --enforce-eager."""
+    before = plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090, version="0.26.0")
+    after = plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090, version="0.32.0")
+    assert [t.inside for t in before.terms if t.name == "CUDA graphs"] == [False]
+    assert [t.inside for t in after.terms if t.name == "CUDA graphs"] == [True]
+    eager = plan_memory(QWEN3_VL_4B, replace(PROFILE, enforce_eager=True), card=RTX_5090)
+    assert size_of(eager, "CUDA graphs") == 0
+
+
+def test_a_tight_share_is_warned_of() -> None:
+    plan = plan_memory(QWEN3_VL_4B, replace(PROFILE, gpu_memory_utilization=0.96), card=RTX_5090)
+    assert plan.starts and "torch.OutOfMemoryError" in plan.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("0.11.0", "No start of vLLM 0.11 on a GPU has been measured"),
+        ("0.32.0", "No start of vLLM 0.32 on a GPU has been measured"),
+        ("0.26.0", "Held against one start"),
+        ("0.27.1", "0.27.1 was not read"),
+    ],
+)
+def test_the_plan_says_what_was_not_measured(version: str, words: str) -> None:
+    plan = plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090, version=version)
+    assert words in " ".join(plan.notes)
+    assert words in str(plan) and words in plan._repr_markdown_()
+
+
+def test_every_term_has_a_source_and_the_sum_is_the_share() -> None:
+    for version in ("0.11.0", "0.26.0", "0.32.0"):
+        plan = plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090, version=version)
+        assert all(term.source for term in plan.terms)
+        inside = sum(term.size for term in plan.terms if term.inside)
+        assert inside + plan.kv_memory == plan.budget
+
+
+# On a CPU
+
+
+def plan_cpu(card: object = ROOMY, version: str = "0.11.0", **settings: object) -> Plan:
+    return plan_memory(POCKET, Settings(dtype="float32", **settings), card=card, version=version)
+
+
+def test_cpu_space_that_one_request_needs() -> None:
+    plan = plan_cpu(cpu_space=1)
+    assert plan.shortage == "budget"
+    assert str(plan.changes[0]).startswith("`VLLM_CPU_KVCACHE_SPACE=2`")
+    assert plan_cpu(cpu_space=2).starts
+    assert plan_cpu(cpu_space=1, max_model_len=int(plan.changes[1].value)).starts
+
+
+def test_cpu_space_that_the_machine_has_not() -> None:
+    small = replace(ROOMY, free=8 * GIB)
+    plan = plan_cpu(small, cpu_space=40, max_model_len=16384)
+    assert plan.shortage == "card"
+    assert plan_cpu(small, cpu_space=int(plan.changes[0].value), max_model_len=16384).starts
+
+
+def test_this_machine_is_read_where_no_card_is_given() -> None:
+    plan = plan_memory(POCKET, Settings(max_model_len=4096, cpu_space=1))
+    assert plan.start.on_cpu and plan.start.free > 0
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"gpu_memory_utilization": 0}, "share of the card"),
+        ({"gpu_memory_utilization": 1.2}, "share of the card"),
+        ({"max_model_len": -5}, "at least 1"),
+        ({"max_model_len": 0}, "at least 1"),
+        ({"max_num_seqs": 0}, "at least 1"),
+        ({"max_model_len": "16k"}, "whole number"),
+        ({"max_num_batched_tokens": 2048.5}, "whole number"),
+        ({"max_model_len": 300_000}, "more than the model can do"),
+        ({"max_num_seqs": 512, "max_num_batched_tokens": 256}, "at least max_num_seqs"),
+        ({"kv_cache_dtype": "int4"}, "auto or fp8"),
+        ({"quantization": "awq"}, "fp8 alone"),
+        ({"dtype": "int8"}, "dtype"),
+        ({"limit_mm_per_prompt": {"image": -1}}, "below 0"),
+        ({"cpu_space": 0}, "at least 1"),
+    ],
+)
+def test_impossible_settings(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(PlanError, match=words):
+        plan_memory(QWEN3_VL_4B, Settings(**settings), card=RTX_5090)
+
+
+@pytest.mark.parametrize("version", ["", "latest", "0.8.5"])
+def test_impossible_versions(version: str) -> None:
+    with pytest.raises(PlanError):
+        plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090, version=version)
+
+
+def test_impossible_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PlanError, match="cannot have"):
+        make_card("odd", 16, 24)
+    from helpers import memory
+    from helpers.card import Nvidia
+
+    monkeypatch.setattr(memory, "read_nvidia", Nvidia)
+    with pytest.raises(PlanError, match="No NVIDIA card"):
+        read_card()
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"model_type": "qwen3_vl_moe"}, "dense Qwen3-VL"),
+        ({"model_type": "llama", "hidden_size": 4096}, "this config says llama"),
+        ({}, "no model_type"),
+        ({"model_type": "qwen3_vl"}, "not a whole one"),
+        ({"model_type": "qwen3_vl", "text_config": {}, "vision_config": 3}, "not a whole one"),
+    ],
+)
+def test_other_configs(config: dict[str, object], words: str) -> None:
+    with pytest.raises(ShapesError, match=words):
+        plan_memory(config, PROFILE, card=RTX_5090)
+
+
+def test_other_quantizations() -> None:
+    config = {"model_type": "qwen3_vl", "quantization_config": {"quant_method": "awq"}}
+    with pytest.raises(ShapesError, match="awq"):
+        read_shapes(config | {"text_config": {}, "vision_config": {}})
+
+
+def test_missing_and_broken_config_files(tmp_path: Path) -> None:
+    with pytest.raises(ShapesError, match=r"There is no .*config\.json"):
+        read_shapes(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ShapesError, match="is no JSON"):
+        read_shapes(tmp_path)
+    (tmp_path / "config.json").write_text("[1]")
+    with pytest.raises(ShapesError, match="holds no config"):
+        read_shapes(tmp_path)
+
+
+# Logs
+
+# The lines that count, as vLLM 0.26.0's source writes them; figures of the H100 start.
+LOG = """
+(APIServer pid=1) INFO [api_server.py:1] vLLM API server version 0.26.0
+(APIServer pid=1) INFO [utils.py:2] non-default args: {'max_model_len': 16384, 'dtype': 'auto'}
+(EngineCore pid=2) INFO [model_runner.py:3] Model loading took 8.69 GiB and 3.1 seconds
+(EngineCore pid=2) INFO [gpu_worker.py:4] Available KV cache memory: 18.97 GiB
+(EngineCore pid=2) INFO [kv_cache_utils.py:5] GPU KV cache size: 138,096 tokens
+(EngineCore pid=2) INFO [kv_cache_utils.py:6] Maximum concurrency for 16,384 tokens per request: 8x
+(EngineCore pid=2) INFO [gpu.py:7] Graph capturing finished in 8 secs, took 1.01 GiB
+(EngineCore pid=2) INFO [gpu_worker.py:8] Free memory on device (78.50/79.18 GiB) on startup. \
+Desired GPU memory utilization is (0.36, 28.5 GiB). Actual usage is 8.69 GiB for weight, 0.63 GiB \
+for peak activation, 0.22 GiB for non-torch memory, and 1.01 GiB for CUDAGraph memory.
+INFO:     Application startup complete.
+"""
+
+
+def test_facts_of_a_gpu_log() -> None:
+    facts = read_facts(LOG)
+    expected = StartFacts(
+        version="0.26.0",
+        device="cuda",
+        arguments={"max_model_len": 16384, "dtype": "auto"},
+        outcome="ready",
+        total=79.18,
+        free=78.50,
+        weights=8.69,
+        activations=0.63,
+        other=0.22,
+        graphs=1.01,
+        kv_memory=18.97,
+        kv_tokens=138_096,
+        max_model_len=16384,
+    )
+    assert facts == expected
+
+
+def test_plan_beside_a_log() -> None:
+    settings = replace(PROFILE, gpu_memory_utilization=0.36)
+    plan = plan_memory(QWEN3_VL_4B, settings, card=H100, version="0.26.0")
+    comparison = compare_memory(plan, read_facts(LOG))
+    assert comparison.agrees and abs(comparison.kv_error) < 0.002
+    assert "138,096" in str(comparison) and "<td>138,096</td>" in comparison._repr_html_()
+    lost = replace(read_facts(LOG), kv_tokens=100_000)
+    assert not compare_memory(plan, lost).agrees
+    silent = StartFacts("0.11.0", "cuda", {}, "card")
+    assert compare_memory(plan, silent).kv_error is None
+    assert not compare_memory(plan, silent).agrees
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Traceback (most recent call last)", "llama.cpp loaded 8 GiB"]
+)
+def test_logs_of_others(text: str) -> None:
+    with pytest.raises(LogError, match="no log of a vLLM server"):
+        read_facts(text)
+
+
+VERSION = "vLLM API server version 0.11.0\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        ("", "starting"),
+        ("ValueError: No available memory for the cache blocks. Try", "budget"),
+        ("ValueError: To serve at least one request with the model's max seq len", "budget"),
+        ("ValueError: Free memory on device (20/31 GiB) on startup is less than desired", "card"),
+        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB", "card"),
+        ("RuntimeError: something else", "failed"),
+        ("INFO: Application startup complete.", "ready"),
+    ],
+)
+def test_outcome_in_a_log(line: str, outcome: str) -> None:
+    assert read_facts(VERSION + line).outcome == outcome
+    assert find_shortage(line) == (outcome if outcome in ("budget", "card") else "")
+
+
+def test_arguments_that_cannot_be_read() -> None:
+    log = VERSION + "non-default args: {'limits': <object at 0x7f>}"
+    assert read_facts(log).arguments == {}
+
+
+def test_settings_from_flags() -> None:
+    flags = {"max_model_len": 4096, "port": 8085, "limit_mm_per_prompt": {"image": 2}}
+    settings = read_settings(flags | {"limit_mm_per_prompt.video": 0}, {})
+    assert settings == Settings(max_model_len=4096, limit_mm_per_prompt={"image": 2, "video": 0})
+    assert read_settings({}, {"VLLM_CPU_KVCACHE_SPACE": "7"}).cpu_space == 7
+
+
+def test_defaults_of_a_large_card() -> None:
+    """vLLM takes larger batches from 70 GiB on, but not on an A100."""
+    seen = []
+    for card in (RTX_5090, H100, make_card("NVIDIA A100-SXM4-80GB", 80)):
+        start = plan_memory(QWEN3_VL_4B, Settings(0.9, 8192), card=card).start
+        seen.append((start.batch, start.seqs))
+    assert seen == [(2048, 256), (8192, 1024), (2048, 256)]
+
+
+@pytest.mark.slow
+def test_the_running_server_is_as_planned(shared_server: Server) -> None:
+    place: Place = shared_server.place
+    settings = read_settings(place.engine_arguments(), place.env)
+    plan = plan_memory(place.model_path, settings, card=ROOMY, version=shared_server.vllm_version)
+    facts = read_facts(shared_server.log_text())
+    assert facts.outcome == "ready" and plan.starts
+    assert facts.kv_tokens == plan.kv_tokens
+    assert facts.arguments["max_model_len"] == settings.max_model_len == plan.start.length
+
+
+# The script that measures
+
+STAND_IN = """
+import pathlib, sys, time
+print(pathlib.Path({log!r}).read_text(), flush=True)
+time.sleep(600 if {lives} else 0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lives", [True, False])
+def test_measuring_one_start(tmp_path: Path, lives: bool) -> None:
+    """A stand-in for vLLM that writes a log and lives or dies: one line, and nothing runs on."""
+    package = tmp_path / "vllm" / "entrypoints" / "openai"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent, package.parent.parent):
+        (folder / "__init__.py").touch()  # a folder without it would not go before the real one
+    failed = VERSION + "ValueError: No available memory for the cache blocks."
+    log = (LOG if lives else failed).replace("0.26.0", "0.11.0").replace("0.11.0", find_version())
+    (tmp_path / "log").write_text(log)
+    server = STAND_IN.format(log=str(tmp_path / "log"), lives=lives)
+    (package / "api_server.py").write_text(server)
+    out = tmp_path / "out.csv"
+    command = [sys.executable, "tests/measure_memory.py", "--model", str(POCKET)]
+    command += ["--out", str(out), "--only", "course profile", "--logs", str(tmp_path / "logs")]
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    for _ in range(2):  # the second time the line is there already
+        subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=60)
+    (line,) = csv.DictReader(out.read_text().splitlines())
+    assert list(line) == list(COLUMNS)
+    assert line["outcome"] == ("ready" if lives else "budget")
+    assert line["kv_tokens"] == ("138096" if lives else "")
+    assert line["model"] == "hidden 256, 6 layers, 2 KV heads of 64"
+    assert not [p for p in psutil.process_iter(["cmdline"]) if is_from(p, tmp_path)]
+
+
+def is_from(process: psutil.Process, folder: Path) -> bool:
+    """Whether it is the stand-in of this test, which has its own TMPDIR and so its own folder."""
+    try:
+        return process.environ().get("PYTHONPATH") == str(folder)
+    except psutil.Error:
+        return False
+
+
+# The bar
+
+
+def test_the_bar_has_every_part() -> None:
+    plan = plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090)
+    figure = draw_memory(plan)
+    (axes,) = figure.axes
+    widths = sum(bar.get_width() for bar in axes.patches) * GIB
+    assert widths == pytest.approx(plan.kv_memory + sum(term.size for term in plan.terms))
+    names = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert {"weights", "KV cache", "CUDA graphs", "end of the share"} <= names
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_the_bar_shows_what_does_not_fit() -> None:
+    plan = plan_memory(QWEN3_VL_4B, Settings(0.9), card=RTX_5090)
+    names = {text.get_text() for text in draw_memory(plan).legends[0].get_texts()}
+    assert "one request needs" in names
+
+
+def test_two_bars_beside_a_log_and_on_given_axes() -> None:
+    from matplotlib.figure import Figure
+
+    settings = replace(PROFILE, gpu_memory_utilization=0.36)
+    plan = plan_memory(QWEN3_VL_4B, settings, card=H100, version="0.26.0")
+    axes = Figure().subplots()
+    assert draw_memory(plan, read_facts(LOG), ax=axes) is axes.figure
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["plan", "log"]
