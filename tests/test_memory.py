@@ -565,7 +565,7 @@ def test_measuring_one_start(tmp_path: Path, lives: bool) -> None:
     assert list(line) == list(COLUMNS)
     assert line["outcome"] == ("ready" if lives else "budget")
     assert line["kv_tokens"] == ("138096" if lives else "")
-    assert line["model"] == "hidden 256, 6 layers, 2 KV heads of 64"
+    assert line["model"] == "hidden 256, 8 layers, 2 KV heads of 64"
     assert not [p for p in psutil.process_iter(["cmdline"]) if is_from(p, tmp_path)]
 
 
