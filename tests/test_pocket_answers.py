@@ -5,7 +5,6 @@ import json
 import math
 import re
 import statistics
-from random import Random
 
 import pytest
 from openai import OpenAI
@@ -13,8 +12,10 @@ from openai import OpenAI
 from helpers.media import clip_data_url, image_data_url
 from helpers.places import MEDIA, POCKET
 from helpers.server import Server
-from pocket_model.evaluate import ask_all, to_request
-from pocket_model.samples import TASKS, draw_sample, judge
+from pocket_model.evaluate import ask_all
+from pocket_model.samples import TASKS
+from pocket_model.tasks.judging import judge_reply
+from pocket_model.tasks.scenes import scene_truth
 
 pytestmark = pytest.mark.slow
 CARD = (POCKET / "README.md").read_text()
@@ -117,15 +118,17 @@ def test_it_is_right_as_often_as_its_card_says(shared_server: Server) -> None:
 def test_ten_seeds_give_several_right_descriptions(shared_server: Server) -> None:
     client = OpenAI(base_url=shared_server.place.base_url, api_key="EMPTY")
     model = client.models.list().data[0].id
-    rng = Random("held-out/describe/seeds")
-    sample = draw_sample(rng, "image", (512, 288), wording="train", task="describe")
-    messages = to_request(sample.messages[:-1], sample, {})
+    url = {"url": image_data_url(MEDIA / "street_scene.png")}
+    question = {"type": "text", "text": "Tell me about this picture."}
+    content = [{"type": "image_url", "image_url": url}, question]
+    messages = [{"role": "user", "content": content}]
     replies = [
         client.chat.completions.create(model=model, messages=messages, temperature=1, seed=seed)
         for seed in range(10)
     ]
     texts = [reply.choices[0].message.content for reply in replies]
-    assert len({text for text in texts if judge(sample, text)}) >= 5, texts
+    truth = scene_truth(json.loads((MEDIA / "records.json").read_text())["street_scene.png"])
+    assert len({text for text in texts if judge_reply(truth, text) == 1}) >= 5, texts
 
 
 def test_the_next_token_is_open_where_several_are_right(shared_server: Server) -> None:
