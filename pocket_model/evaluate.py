@@ -10,8 +10,6 @@ The server's address is COURSE_BASE_URL, else http://127.0.0.1:8085/v1.
 """
 
 import argparse
-import base64
-import io
 import os
 import re
 import statistics
@@ -30,6 +28,8 @@ import numpy as np
 from openai import BadRequestError, OpenAI
 from PIL import Image, ImageDraw
 
+from helpers.media import image_data_url
+from helpers.media_files import write_data_url
 from media.generator.clip import write_clip
 from pocket_model import samples
 
@@ -86,20 +86,10 @@ def _to_part(part: dict, media, seconds: tuple[float, ...], urls: dict) -> dict:
     shown = next(media)
     if id(shown) not in urls:
         is_picture = part["type"] == "image"
-        url = _picture_url(shown) if is_picture else _clip_url(shown, seconds[0])
+        url = image_data_url(Image.fromarray(shown)) if is_picture else _clip_url(shown, seconds[0])
         urls[id(shown)] = shown, url
     name = f"{part['type']}_url"
     return {"type": name, name: {"url": urls[id(shown)][1]}}
-
-
-def _picture_url(picture: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    return _data_url("image/png", buffer)
-
-
-def _data_url(kind: str, buffer: io.BytesIO) -> str:
-    return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _clip_url(frames: np.ndarray, first: float) -> str:
@@ -112,7 +102,7 @@ def _clip_url(frames: np.ndarray, first: float) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         write_clip(pictures, path, fps=fps)
-        return _data_url("video/mp4", io.BytesIO(path.read_bytes()))
+        return write_data_url("video/mp4", path.read_bytes())
 
 
 def ask(client: OpenAI, model: str, wording: str, sample, urls: dict) -> Reply:
@@ -122,9 +112,8 @@ def ask(client: OpenAI, model: str, wording: str, sample, urls: dict) -> Reply:
     options["stream_options"] = {"include_usage": True}
     if sample.tools:
         options["tools"] = list(sample.tools)
-    schema = getattr(sample, "schema", None)
-    if schema:
-        wanted = {"name": "answer", "schema": schema}
+    if sample.schema:
+        wanted = {"name": "answer", "schema": sample.schema}
         options["response_format"] = {"type": "json_schema", "json_schema": wanted}
     begin = time.monotonic()
     text, first, tokens = "", None, 0
