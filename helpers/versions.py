@@ -7,7 +7,6 @@ Which of them it is follows from the vLLM that is installed; an environment with
 remote place) counts as the reference stack.
 """
 
-import importlib
 import importlib.metadata
 import re
 from dataclasses import dataclass, field
@@ -112,14 +111,3 @@ def resumes_huggingface() -> bool:
     one leaves is never used again (huggingface_hub#4228).
     """
     return read_version("huggingface_hub") < (1,)
-
-
-def find_stream_error() -> type[Exception]:
-    """What the openai client lets through when the server goes away in the middle of a stream.
-
-    It is the error of the library underneath: httpx with openai 2.3 (reference), httpx2 with 3.57
-    (current). Everything else the client wraps in an APIError of its own.
-    """
-    needs = importlib.metadata.requires("openai") or []
-    name = "httpx2" if any(need.startswith("httpx2") for need in needs) else "httpx"
-    return importlib.import_module(name).HTTPError

@@ -125,8 +125,7 @@ def measure_bench(
             "--temperature": 0,
         }
         words = [str(word) for flag in flags.items() for word in flag]
-        switches = ["--custom-skip-chat-template", "--ignore-eos", "--disable-tqdm"]
-        result = run_bench([*words, *switches])
+        result = run_bench([*words, "--ignore-eos", "--disable-tqdm"])
     if result["completed"] < count:
         raise SystemExit(f"bench: {count - result['completed']} of {count} requests failed")
     return result["output_throughput"], result["median_ttft_ms"], result["median_tpot_ms"]
@@ -143,6 +142,8 @@ def run_bench(words: list[str]) -> dict:
 
     parser = FlexibleArgumentParser()
     serve.add_cli_args(parser)
+    plain = {"--custom-skip-chat-template", "--skip-chat-template"}  # 0.11 and 0.26
+    words = [*words, *plain.intersection(parser._option_string_actions)]
     with contextlib.redirect_stdout(io.StringIO()):
         return serve.main(parser.parse_args(words))
 

@@ -17,7 +17,7 @@ NOTEBOOK = ROOT / "notebooks" / "09_measure_throughput.ipynb"
 WANTED = (
     r"^import asyncio",
     r"^class Timing",
-    r"^load_client =",
+    r"^def open_client",
     r"^async def measure_request",
     r"^numbers =",
     r"^def make_text",
@@ -27,23 +27,34 @@ WANTED = (
     r"^async def sweep",
     r"^def plot_sweep",
 )
+LADDER = (r"^noise =", r"^def encode", r"^async def try_form", r"^LADDER =")
 
 
-def find_cells() -> list[str]:
-    """The notebook's cells that make the client, in their order."""
+def find_cells(wanted: tuple[str, ...] = WANTED) -> list[str]:
+    """The notebook's cells that define what is wanted, in their order."""
     cells = json.loads(NOTEBOOK.read_text())["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    found = [one for one in code if any(re.search(part, one, re.MULTILINE) for part in WANTED)]
-    assert len(found) == len(WANTED), "the notebook's cells have changed: see WANTED"
+    found = [one for one in code if any(re.search(part, one, re.MULTILINE) for part in wanted)]
+    assert len(found) == len(wanted), "the notebook's cells have changed: see WANTED"
     return [one.removesuffix("\n\nplot_sweep(runs)") for one in found]
 
 
-def make_client(base_url: str, model: str, api_key: str = "EMPTY") -> SimpleNamespace:
-    """What the cells define (`load_client`, `run_level`, `make_text` …), against one server."""
+def make_client(
+    base_url: str, model: str, api_key: str = "EMPTY", more: tuple[str, ...] = (), **names: object
+) -> SimpleNamespace:
+    """What the cells define (`load_client`, `run_level`, `make_text` …), against one server.
+
+    `more` cells besides, and the `names` that they need.
+    """
     place = SimpleNamespace(base_url=base_url, api_key=api_key)
-    names: dict = {"place": place, "MODEL": model, "__name__": "notebook_09"}
-    for cell in find_cells():
-        exec(cell, names)
+    names |= {"place": place, "MODEL": model, "__name__": "notebook_09"}
+
+    async def define() -> None:  # in a running loop, as in Jupyter
+        for cell in find_cells((*WANTED, *more)):
+            exec(cell, names)
+
+    names["runner"] = asyncio.Runner()
+    names["runner"].run(define())
     names["numbers"] = itertools.count(random.randrange(10**9))  # no run sends another's texts
     return SimpleNamespace(**names)
 
@@ -55,4 +66,5 @@ def run(made: SimpleNamespace, work: Coroutine) -> object:
         async with made.load_client:
             return await work
 
-    return asyncio.run(run_and_close())
+    with made.runner:
+        return made.runner.run(run_and_close())

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import packages_distributions, version
@@ -32,9 +33,11 @@ sys.path.insert(0, str(ROOT))
 from helpers.card import read_nvidia  # noqa: E402
 from helpers.memory_terms import CUDA_HIDES  # noqa: E402
 from helpers.places import GIB  # noqa: E402
+from helpers.server import find_vllm  # noqa: E402
 from helpers.server_log import LogError, StartFacts, read_facts  # noqa: E402
 from helpers.shapes import read_shapes  # noqa: E402
 
+TABLE = Path(__file__).with_name("memory_measurements.csv")
 COLUMNS = (
     "start",
     "machine",
@@ -59,6 +62,7 @@ COLUMNS = (
     "seconds",
     "source",
 )
+Use = Callable[[str], None]
 SHORTEST = 60  # s; a start is not begun with less time than that
 COURSE = ["--limit-mm-per-prompt", '{"image": 4, "video": 1}']
 NO_VIDEO = ["--limit-mm-per-prompt", '{"image": 4, "video": 0}']
@@ -80,18 +84,18 @@ def _gpu(name: str, budget: float, length: int, *flags: str) -> Start:
 
 GPU_STARTS = (
     _gpu("course profile", 28.5, 16384, *COURSE),
-    _gpu("no video", 28.5, 32768, *NO_VIDEO),
-    _gpu("small card", 16, 4096, *NO_VIDEO),
-    _gpu("fp8 weights", 16, 8192, *COURSE, "--quantization", "fp8"),
-    _gpu("fp8 kv", 24, 65536, *COURSE, "--kv-cache-dtype", "fp8"),
-    _gpu("few sequences", 28.5, 16384, *COURSE, "--max-num-seqs", "16"),
-    _gpu("small batches", 28.5, 16384, *COURSE, "--max-num-batched-tokens", "2048"),
-    _gpu("64 sequences", 40, 131072, *COURSE, "--max-num-seqs", "64"),
     _gpu("longest request", 72, 262144, *COURSE),
-    _gpu("eager", 28.5, 16384, *COURSE, "--enforce-eager"),
+    _gpu("small card", 16, 4096, *NO_VIDEO),
     _gpu("fails: length", 28.5, 262144, *COURSE),
+    _gpu("fp8 weights", 16, 8192, *COURSE, "--quantization", "fp8"),
+    _gpu("64 sequences", 40, 131072, *COURSE, "--max-num-seqs", "64"),
     _gpu("fails: budget", 8, 4096, *COURSE),
     Start("fails: card", ["--max-model-len", "16384", "--gpu-memory-utilization", "0.999"]),
+    _gpu("fp8 kv", 24, 65536, *COURSE, "--kv-cache-dtype", "fp8"),
+    _gpu("few sequences", 28.5, 16384, *COURSE, "--max-num-seqs", "16"),
+    _gpu("no video", 28.5, 32768, *NO_VIDEO),
+    _gpu("small batches", 28.5, 16384, *COURSE, "--max-num-batched-tokens", "2048"),
+    _gpu("eager", 28.5, 16384, *COURSE, "--enforce-eager"),
 )
 
 
@@ -111,17 +115,18 @@ CPU_STARTS = (
 )
 
 
-def measure_start(start: Start, options: argparse.Namespace) -> dict:
-    """Start one server, wait for ready or failure, end it; returns the line of the table."""
+def measure_start(start: Start, options: argparse.Namespace, use: Use | None = None) -> dict:
+    """Start one server, wait for ready or failure, end it; returns the line of the table.
+
+    `use` is called with the address of a server that is ready, before it is ended.
+    """
     model = options.model.resolve()
     card = read_nvidia().card
     flags = [*start.flags, *shlex.split(options.flags)]
     if start.budget and card:
         share = start.budget / (card.total / GIB - CUDA_HIDES)
         flags += ["--gpu-memory-utilization", f"{share:.4f}"]
-    begin = time.monotonic()
-    log = run_until_ready(model, flags, start.env, options.limit)
-    seconds = time.monotonic() - begin
+    log, seconds = run_until_ready(model, flags, start.env, options.limit, use)
     if options.logs:
         options.logs.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"\W+", "_", f"{start.name} {find_version()}")
@@ -168,10 +173,13 @@ def describe(start: Start, facts: StartFacts, flags: list[str]) -> dict:
     }
 
 
-def run_until_ready(model: Path, flags: list[str], env: dict[str, str], limit: float) -> str:
-    """The log of one start, which is over when this returns."""
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
-    command += ["--host", "127.0.0.1", "--port", str(find_port()), *flags]
+def run_until_ready(
+    model: Path, flags: list[str], env: dict[str, str], limit: float, use: Use | None
+) -> tuple[str, float]:
+    """The log of one start, and its seconds; the server is gone when this returns."""
+    port = find_port()
+    command = [str(find_vllm()), "serve", str(model), "--served-model-name", model.name]
+    command += ["--host", "127.0.0.1", "--port", str(port), *flags]
     with tempfile.TemporaryDirectory(prefix="measure-") as folder:
         path = Path(folder) / "log"
         env = os.environ | env | {"TMPDIR": folder}
@@ -180,19 +188,25 @@ def run_until_ready(model: Path, flags: list[str], env: dict[str, str], limit: f
             process = subprocess.Popen(
                 command, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
+        begin = time.monotonic()
         try:
-            wait_for_end(process, path, limit)
+            ready = wait_for_end(process, path, limit)
+            seconds = time.monotonic() - begin
+            if ready and use:
+                use(f"http://127.0.0.1:{port}/v1")
         finally:
             end_session(process)
-        return path.read_text(errors="replace")
+        return path.read_text(errors="replace"), seconds
 
 
-def wait_for_end(process: subprocess.Popen, path: Path, limit: float) -> None:
+def wait_for_end(process: subprocess.Popen, path: Path, limit: float) -> bool:
+    """Wait until the server is ready (True), ends, or the time is up."""
     end = time.monotonic() + limit
     while process.poll() is None and time.monotonic() < end:
         if "Application startup complete" in path.read_text(errors="replace"):
-            return
+            return True
         time.sleep(1)
+    return False
 
 
 def end_session(process: subprocess.Popen) -> None:
@@ -236,10 +250,11 @@ def read_table(path: Path) -> list[dict]:
 
 def append_line(path: Path, line: dict) -> None:
     """Add one line; the table is complete after every start."""
-    rows = [*read_table(path), {name: "" if v is None else v for name, v in line.items()}]
+    table = read_table(path)
+    rows = [*table, {name: "" if v is None else v for name, v in line.items()}]
     half = path.with_suffix(".tmp")
     with half.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, table[0] if table else line, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     half.replace(path)

@@ -178,7 +178,7 @@ def test_a_refusal_is_an_error_and_not_tried_again(fake: FakeServer) -> None:
     fake.behave = refuse
     level = sweep(fake, (2, 4)).levels[0]
     assert fake.seen == 4 and not level.good
-    assert all("failed without a word (500)" in timing.error for timing in level.timings)
+    assert all("failed without a word" in timing.error for timing in level.timings)
     assert level.tokens_per_second == 0
 
 

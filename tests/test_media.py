@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import openai
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageChops, PngImagePlugin
 
 from helpers import clips, media_files, pictures
 from helpers.media import (
@@ -232,6 +232,17 @@ def test_max_side_shrinks_and_never_enlarges(tmp_path: Path) -> None:
     path = write_image(tmp_path / "wide.jpg", 400, 100)
     assert open_data_url(image_data_url(path, max_side=200)).size == (200, 50)
     assert unpack(image_data_url(path, max_side=400))[1] == path.read_bytes()
+
+
+@pytest.mark.parametrize("side", [400, 200, 150, 37])
+def test_max_side_of_a_jpeg_unpacked_small(tmp_path: Path, side: int) -> None:
+    """Half, a quarter, between them, and more than an eighth: the side is right to the pixel."""
+    path = tmp_path / "photo.jpg"
+    Image.linear_gradient("L").resize((800, 600)).convert("RGB").save(path, quality=95)
+    small = open_data_url(image_data_url(path, max_side=side))
+    assert small.width == side and abs(small.height - 0.75 * side) < 1
+    wanted = Image.linear_gradient("L").resize(small.size).convert("RGB")
+    assert ImageChops.difference(small.convert("RGB"), wanted).getextrema()[0][1] < 12
 
 
 def test_photo_with_an_orientation_mark_is_sent_upright(tmp_path: Path) -> None:

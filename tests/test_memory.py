@@ -29,9 +29,8 @@ from helpers.places import GIB, ROOT, Place, _read_value
 from helpers.server import Server
 from helpers.server_log import LogError, StartFacts, find_shortage, read_facts
 from helpers.shapes import QWEN3_VL_4B, Shapes, ShapesError, read_shapes
-from tests.measure_memory import COLUMNS, find_version
+from tests.measure_memory import COLUMNS, TABLE, find_version
 
-TABLE = Path(__file__).with_name("memory_measurements.csv")
 POCKET = ROOT / "pocket_model" / "trained"
 RTX_5090 = make_card("NVIDIA GeForce RTX 5090", 32607 / 1024)
 H100 = make_card("NVIDIA H100 80GB HBM3", 81559 / 1024)
