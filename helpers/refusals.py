@@ -1,7 +1,7 @@
 """Say in one sentence what a server's refusal means, and the way out.
 
-The left column of `REFUSALS` is what vLLM 0.11.0 and 0.32.0 really answer; most of it does not
-help a reader.
+The left column of `REFUSALS` is what vLLM 0.11.0, 0.26.0 and 0.32.0 really answer; most of it does
+not help a reader.
 """
 
 import re
@@ -15,6 +15,11 @@ REFUSALS = (
         r"has (\d+) input",
         r"The prompt (\3 tokens) and max_tokens (\1) do not fit into the server's \2 tokens "
         r"together: lower max_tokens, or shorten the prompt.",
+    ),
+    (
+        r"maximum context length is (\d+) tokens\. However, you requested (\d+) output tokens",
+        r"The prompt and max_tokens (\2) do not fit into the server's \1 tokens together: lower "
+        r"max_tokens, or shorten the prompt.",
     ),
     (
         r"maximum context length is (\d+) tokens.*? at least (\d+) input tokens",

@@ -79,10 +79,10 @@ def measure_loads(name: str, url: str) -> list[tuple]:
     client = OpenAI(base_url=url, api_key="EMPTY")
     model = client.models.list().data[0].id
     made = make_client(url, model, more=LADDER, client=client)
-    return run(made, measure_all(name, made, client))
+    return run(made, measure_all(name, made))
 
 
-async def measure_all(name: str, made: SimpleNamespace, client: OpenAI) -> list[tuple]:
+async def measure_all(name: str, made: SimpleNamespace) -> list[tuple]:
     figures: list[tuple] = []
     for maker, steps in (WHOLE if name == "as served" else CLIMB).items():
         make, levels = getattr(made, maker), []

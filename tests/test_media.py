@@ -600,7 +600,14 @@ ANSWERS = [
         "EngineCore encountered an issue. See stack trace (above) for the root cause.",
         "The engine behind the server has died and answers nothing any more: start the server",
     ),
-    # So says vLLM 0.32.0 where it differs.
+    # So says vLLM 0.26.0, and 0.32.0, where they differ.
+    (
+        "This model's maximum context length is 16384 tokens. However, you requested 16384 output "
+        "tokens and your prompt contains 62 characters (more than 0 characters, which is the upper "
+        "bound for 0 input tokens). Please reduce the length of the input prompt or the number of "
+        "requested output tokens.",
+        "The prompt and max_tokens (16384) do not fit into the server's 16384 tokens together",
+    ),
     (
         "This model's maximum context length is 16384 tokens. However, your prompt contains at "
         "least 16385 input tokens, which exceeds this limit even without any output tokens. "
