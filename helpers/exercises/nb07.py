@@ -65,7 +65,9 @@ def check_clip_size(answer: object) -> Verdict:
     if width > CLIP_SIZE[0]:
         return wrong(f"{cost}, and larger than the clip is nothing but cost.")
     if total > ROOM:
-        return wrong(f"{cost}, and there is room for {ROOM:,}: make it smaller.")
+        same = total == plan_clip(*CLIP_SIZE, **CLIP).count_all()
+        why = " (to this the server shrinks the whole clip anyway)" if same else ""
+        return wrong(f"{cost}{why}, and there is room for {ROOM:,}: make it smaller.")
     if total < ENOUGH:
         return wrong(f"{cost}: it fits, but a larger size does as well, and shows more.")
     return right(f"{cost}: it fits beside 1,024 tokens of question and reply.")
