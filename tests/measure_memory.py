@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import packages_distributions, version
@@ -248,13 +248,12 @@ def read_table(path: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def append_line(path: Path, line: dict) -> None:
+def append_line(path: Path, line: dict, columns: Sequence[str] = COLUMNS) -> None:
     """Add one line; the table is complete after every start."""
-    table = read_table(path)
-    rows = [*table, {name: "" if v is None else v for name, v in line.items()}]
+    rows = [*read_table(path), {name: "" if v is None else v for name, v in line.items()}]
     half = path.with_suffix(".tmp")
     with half.open("w", newline="") as file:
-        writer = csv.DictWriter(file, table[0] if table else line, lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     half.replace(path)

@@ -21,6 +21,10 @@ from tests import measure_memory
 from tests.load_client import LADDER, make_client, run
 from tests.measure_memory import COURSE, Start
 
+COLUMNS = (
+    *("step", "machine", "model", "vllm", "flags", "workload"),
+    *("at_once", "metric", "value", "unit", "date", "source"),
+)
 LENGTH = ["--max-model-len", "16384"]
 DEFAULTS = ["--max-num-seqs", "256", "--max-num-batched-tokens", "2048"]  # of a card below 70 GiB
 TOKENS = 128
@@ -71,7 +75,7 @@ def measure_step(name: str, flags: list[str], options: argparse.Namespace) -> No
     for step, workload, at_once, metric, value, unit in figures:
         row = {"step": step, "workload": workload, "at_once": at_once, "metric": metric}
         row |= same | {"value": f"{value:.1f}", "unit": unit}
-        measure_memory.append_line(options.out, row)
+        measure_memory.append_line(options.out, row, COLUMNS)
 
 
 def measure_loads(name: str, url: str) -> list[tuple]:

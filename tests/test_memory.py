@@ -545,7 +545,7 @@ time.sleep(600 if {lives} else 0)
 @pytest.mark.parametrize("lives", [True, False])
 def test_measuring_one_start(tmp_path: Path, lives: bool) -> None:
     """A stand-in for vLLM that writes a log and lives or dies: one line, and nothing runs on."""
-    package = tmp_path / "vllm" / "entrypoints" / "openai"
+    package = tmp_path / "vllm" / "entrypoints" / "cli"
     package.mkdir(parents=True)
     for folder in (package, package.parent, package.parent.parent):
         (folder / "__init__.py").touch()  # a folder without it would not go before the real one
@@ -553,7 +553,7 @@ def test_measuring_one_start(tmp_path: Path, lives: bool) -> None:
     log = (LOG if lives else failed).replace("0.26.0", "0.11.0").replace("0.11.0", find_version())
     (tmp_path / "log").write_text(log)
     server = STAND_IN.format(log=str(tmp_path / "log"), lives=lives)
-    (package / "api_server.py").write_text(server)
+    (package / "main.py").write_text(server)  # what the vllm command runs
     out = tmp_path / "out.csv"
     command = [sys.executable, "tests/measure_memory.py", "--model", str(POCKET)]
     command += ["--out", str(out), "--only", "course profile", "--logs", str(tmp_path / "logs")]
