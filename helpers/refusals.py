@@ -4,6 +4,7 @@ The left column of `REFUSALS` is what vLLM 0.11.0, 0.26.0 and 0.32.0 really answ
 not help a reader.
 """
 
+import json
 import re
 
 DATA_URL = "send it as a data URL (image_data_url, clip_data_url)"
@@ -185,26 +186,28 @@ REFUSALS = (
 )
 
 
-def explain_refusal(error: Exception | str) -> str:
+def explain_refusal(error: Exception | str, status: int | None = None) -> str:
     """Return one sentence: why the request failed, and the way out.
 
     Takes what the `openai` client raises (APIStatusError, APIConnectionError, APITimeoutError), any
-    other exception, or the server's text. What is not known is quoted, cut to 300 characters.
+    other exception, or the server's text and its HTTP status. What is not known is quoted, cut to
+    300 characters.
     """
     words = read_words(error)
     for said, meaning in REFUSALS:
         match = re.search(said, words, re.DOTALL)
         if match:
             return match.expand(meaning)
-    status = f" ({error.status_code})" if hasattr(error, "status_code") else ""
+    status = getattr(error, "status_code", status)
+    code = "" if status is None else f" ({status})"
     if not words:
         return (
-            f"The server failed without a word{status}: most often a URL took it longer than 5 s "
+            f"The server failed without a word{code}: most often a URL took it longer than 5 s "
             "(picture) or 30 s (clip) to load, or the clip came as data:video/jpeg, which vLLM "
             f"0.11 cannot read; download the file and {DATA_URL}, or look in server.log_path."
         )
     shown = words if len(words) <= 300 else words[:300] + "…"
-    return f"The server refused the request{status} and says: {shown}"
+    return f"The server refused the request{code} and says: {shown}"
 
 
 def read_words(error: Exception | str) -> str:
@@ -216,4 +219,9 @@ def read_words(error: Exception | str) -> str:
     if isinstance(body, dict) and "message" in body:
         return str(body["message"]).strip()
     response = getattr(error, "response", None)
-    return str(error if response is None else response.text).strip()
+    text = str(error if response is None else response.text).strip()
+    try:  # the server's text as it came: {"error": {"message": …}}, in 0.11 without the outer part
+        found = json.loads(text)
+        return str(found.get("error", found)["message"]).strip()
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return text

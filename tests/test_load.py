@@ -178,8 +178,23 @@ def test_a_refusal_is_an_error_and_not_tried_again(fake: FakeServer) -> None:
     fake.behave = refuse
     level = sweep(fake, (2, 4)).levels[0]
     assert fake.seen == 4 and not level.good
-    assert all("failed without a word" in timing.error for timing in level.timings)
+    assert all("failed without a word (500)" in timing.error for timing in level.timings)
     assert level.tokens_per_second == 0
+
+
+def test_what_the_server_says_is_quoted_without_its_wrapping(fake: FakeServer) -> None:
+    def refuse(number: int, handler: Handler) -> bool:
+        body = json.dumps({"error": {"message": "The sky is falling.", "code": 400}}).encode()
+        handler.send_response(400)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+        return True
+
+    fake.behave = refuse
+    level = sweep(fake, (2,)).levels[0]
+    said = "The server refused the request (400) and says: The sky is falling."
+    assert {timing.error for timing in level.timings} == {said}
 
 
 def test_a_request_that_takes_too_long_is_an_error(
