@@ -2,9 +2,8 @@
 
 Formulas were read in vLLM 0.11.0, 0.26.0 and 0.32.0 (v1/worker/gpu_worker.py,
 v1/worker/gpu_model_runner.py, v1/worker/gpu/model_runner.py, v1/core/kv_cache_utils.py,
-multimodal/encoder_budget.py). Measured figures are from one start on an H100 with 80 GB, vLLM
-0.26.0 and random weights of Qwen3-VL-4B's shapes at a share of 28.5 GiB: weights 8.69 GiB, peak
-activation 0.63, other 0.22, KV cache 18.97 GiB = 138,096 tokens, CUDA graphs 1.01.
+multimodal/encoder_budget.py). Measured figures are from starts on an H100 with 80 GB, vLLM 0.26.0
+and random weights of Qwen3-VL-4B's shapes: tests/memory_measurements.csv has them all.
 """
 
 import re
@@ -17,10 +16,11 @@ from helpers.places import GIB
 from helpers.shapes import BYTES, Shapes
 
 CUDA_HIDES = 0.47  # GiB: an H100 has 79.65 GiB by nvidia-smi (81,559 MiB) and 79.18 by CUDA
-CONTEXT = 0.5  # GiB that CUDA takes before vLLM looks at what is free; assumed, not measured
+CONTEXT = 0.52  # GiB that CUDA takes before vLLM looks at what is free
 LOADING = 0.06  # GiB of the measured 8.69 that parameters and buffers do not explain
 OTHER = 0.22
-GRAPHS = 1.01
+COMPILING = 0.32  # GiB that the trial run of a compiled model takes at least; 0.17 uncompiled
+GRAPHS = ((256, 0.61), (1024, 1.01))  # GiB for a server of at most so many requests
 PYTHON = {"0.11": 3.4, "0.26": 4.1, "0.32": 4.1}  # GiB of all processes on a CPU (RSS)
 IMAGE_TOKENS = 16_384  # the largest picture, 16,777,216 pixels
 VIDEO_TOKENS = 12_288  # the largest clip, 25,165,824 pixels in all frames
@@ -29,7 +29,7 @@ UNLIMITED = 999  # pictures or clips in one prompt
 KV_TYPES = ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")
 CPU_SPACE = 4  # GiB, 0.11.0's default for VLLM_CPU_KVCACHE_SPACE
 CPU_BLOCK, GPU_BLOCK = 128, 16  # tokens
-MEASURED, GAP = "0.26", "0.1 %"
+MEASURED, GAP = "0.26", "0.3 %"
 FROM_CONFIG = "formula from config.json"
 ON_H100 = "measured: H100, vLLM 0.26.0, 4B shapes"
 
@@ -186,7 +186,9 @@ class Start:
                 "takes for a large one comes from the memory beside the share."
             )
         if self.engine.name == MEASURED:
-            notes.append(f"Held against one start ({ON_H100}): {GAP} off in the KV cache.")
+            notes.append(
+                f"Held against measured starts ({ON_H100}): at most {GAP} off in the KV cache."
+            )
         else:
             notes.append(
                 f"No start of vLLM {self.engine.name} on a GPU has been measured: parameters and "
@@ -283,7 +285,7 @@ def list_terms(start: Start) -> tuple[Term, ...]:
         return _list_cpu_terms(start)
     work, work_source = _count_working(start)
     encoder, encoder_source = _count_encoder(start, work)
-    graphs = 0 if start.settings.enforce_eager else round(GRAPHS * GIB)
+    graphs = 0 if start.settings.enforce_eager else _count_graphs(start)
     return (
         Term("weights", _count_weights(start), f"{FROM_CONFIG}, with vLLM's buffers"),
         Term("other", round(OTHER * GIB), f"CUDA's libraries; {ON_H100}"),
@@ -317,16 +319,26 @@ def _count_weights(start: Start) -> int:
 
 
 def _count_working(start: Start) -> tuple[int, str]:
-    """The larger of two trial runs, a full batch through a layer and the sampler, and its source.
+    """The largest of two trial runs and of what compiling takes, and its source.
 
-    In a layer the feed-forward part holds most: its two inner products, their product and five
-    rows of the hidden size for every token.
+    The trial runs are a full batch through a layer and the sampler. In a layer the feed-forward
+    part holds most: its two inner products, their product and five rows of the hidden size for
+    every token.
     """
     layer = start.batch * (3 * start.shapes.ffn + 5 * start.shapes.hidden) * 2
     sampler = start.seqs * start.shapes.vocabulary * start.engine.logit_bytes
+    compiling = 0 if start.settings.enforce_eager else round(COMPILING * GIB)
+    if compiling >= max(layer, sampler):
+        return compiling, f"compiling the model; {ON_H100}"
     if layer >= sampler:
         return layer, f"a batch of {start.batch:,} tokens; formula, 2 % above the H100's 0.63 GiB"
     return sampler, f"sampling for {start.seqs:,} requests; 0.11.0's sampler, counted on a CPU"
+
+
+def _count_graphs(start: Start) -> int:
+    """The more requests can run at once, the more graphs are recorded, up to 512 of them."""
+    sizes = [size for most, size in GRAPHS if start.seqs <= most]
+    return round((sizes or [GRAPHS[-1][1]])[0] * GIB)
 
 
 def _count_encoder(start: Start, work: int) -> tuple[int, str]:

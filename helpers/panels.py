@@ -8,6 +8,7 @@ import inspect
 import io
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -180,7 +181,8 @@ def _draw(picture: Any) -> Any:
         from IPython.display import Image
 
         buffer = io.BytesIO()
-        with _drawing:
+        with _drawing, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # it draws a box
             dpi = WIDTH / picture.get_figwidth()
             picture.savefig(buffer, format="jpeg", dpi=dpi, pil_kwargs={"quality": 85})
         return Image(buffer.getvalue(), format="jpeg", alt=picture.get_label())

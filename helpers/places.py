@@ -195,7 +195,7 @@ def memory_share(card: Card | None) -> float:
     """The share of the card's total memory to give vLLM: what is free less 1 GiB, at most 0.90.
 
     vLLM refuses to start when the share of the total is more than what is free. The 1 GiB is
-    for CUDA graphs, which vLLM 0.26 on an H100 kept outside this budget (1.01 GiB measured).
+    for CUDA graphs, which vLLM 0.26 on an H100 kept outside this budget (0.6 to 1 GiB measured).
     """
     if card is None:
         return 0.90

@@ -240,6 +240,14 @@ def test_pictures_become_jpegs_of_the_width_that_a_notebook_shows(
     assert (shown.format, shown.width) == ("JPEG", WIDTH)
 
 
+def test_a_letter_that_the_font_does_not_have_is_no_trouble(outputs: list[Output]) -> None:
+    figure = Figure(figsize=(6.4, 2))
+    figure.suptitle("嘉年华")
+    panel = make(lambda number: (figure, "three letters"))
+    panel._ipython_display_()
+    assert (outputs[1].shown[-1], panel.status.value) == ("three letters", "")
+
+
 def test_importing_it_brings_in_nothing_heavy() -> None:
     code = "import helpers.panels, sys; print({'torch', 'matplotlib', 'openai'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
