@@ -91,7 +91,7 @@ class Place:
         What only a server needs (name, host, port …) is left out. Built for notebook 06.
         """
         return {
-            flag.name.removeprefix("--").replace("-", "_"): _read_value(flag.value)
+            flag.name.removeprefix("--").replace("-", "_"): read_value(flag.value)
             for flag in self.flags
             if flag.name not in SERVER_ONLY
         }
@@ -241,7 +241,7 @@ def _extra_flags() -> tuple[Flag, ...]:
     return tuple(flags)
 
 
-def _read_value(value: str | None) -> object:
+def read_value(value: str | None) -> object:
     """A flag's value as Python: JSON where it is JSON, text where not, True without one."""
     if value is None:
         return True

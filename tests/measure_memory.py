@@ -259,17 +259,23 @@ def append_line(path: Path, line: dict, columns: Sequence[str] = COLUMNS) -> Non
     half.replace(path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def make_parser(about: str) -> argparse.ArgumentParser:
+    """The options of a script that starts servers one after another; it ends them when it ends."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # end the server first, as at ctrl-C
+    parser = argparse.ArgumentParser(description=about.partition("\n")[0])
     parser.add_argument("--model", type=Path, required=True, help="folder with config.json")
     parser.add_argument("--out", type=Path, required=True, help="the table to add lines to")
-    parser.add_argument("--only", help="the name of one start")
+    parser.add_argument("--only", nargs="+", help="names of starts; else all")
     parser.add_argument("--flags", default="", help="more flags for every start")
     parser.add_argument("--logs", type=Path, help="a folder to keep the logs in")
     parser.add_argument("--limit", type=float, default=400, help="seconds for one start")
+    return parser
+
+
+def main() -> None:
+    parser = make_parser(__doc__)
     parser.add_argument("--all", type=float, default=86400, help="seconds for all starts")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # end the server first, as at ctrl-C
     card = read_nvidia().card
     machine, model = card.name if card else "CPU", read_name(options.model)
     names = ("start", "machine", "vllm", "model")
@@ -277,7 +283,7 @@ def main() -> None:
     begin = time.monotonic()
     for start in GPU_STARTS if card else CPU_STARTS:
         done = (start.name, machine, find_version(), model) in known
-        if done or (options.only or start.name) != start.name:
+        if done or start.name not in (options.only or [start.name]):
             continue
         options.limit = min(options.limit, options.all - (time.monotonic() - begin))
         if options.limit < SHORTEST:

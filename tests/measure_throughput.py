@@ -11,8 +11,6 @@ not every version and machine can do, are measured when --only names them.
 
 import argparse
 import asyncio
-import signal
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,17 +40,10 @@ WHOLE = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", type=Path, required=True, help="folder with config.json")
-    parser.add_argument("--out", type=Path, required=True, help="the table to add lines to")
+    parser = measure_memory.make_parser(__doc__)
     parser.add_argument("--memory", type=Path, default=measure_memory.TABLE)
     parser.add_argument("--budget", type=float, default=28.5, help="GiB of the card")
-    parser.add_argument("--only", nargs="+", help="steps; else all")
-    parser.add_argument("--flags", default="", help="more flags for every start")
-    parser.add_argument("--logs", type=Path, help="a folder to keep the logs in")
-    parser.add_argument("--limit", type=float, default=400, help="seconds for one start")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # end the server first, as at ctrl-C
     made = make_client("http://127.0.0.1:9/v1", "", more=LADDER)  # nothing is sent there
     run(made, asyncio.sleep(0))
     ladder = {"as served": []} | made.LADDER

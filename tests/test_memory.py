@@ -25,7 +25,7 @@ from helpers.memory import (
     read_settings,
 )
 from helpers.memory_terms import count_encoder_tokens
-from helpers.places import GIB, ROOT, Place, _read_value
+from helpers.places import GIB, ROOT, Place, read_value
 from helpers.server import Server
 from helpers.server_log import LogError, StartFacts, find_shortage, read_facts
 from helpers.shapes import QWEN3_VL_4B, Shapes, ShapesError, read_shapes
@@ -54,7 +54,7 @@ def plan_line(line: dict[str, str]) -> Plan:
             name = word.removeprefix("--").replace("-", "_")
             arguments[name] = True
         else:
-            arguments[name] = _read_value(word)
+            arguments[name] = read_value(word)
     env = dict(pair.split("=") for pair in line["env"].split())
     card = ROOMY
     if line["machine"] != "CPU":
@@ -253,7 +253,7 @@ def test_shortage_and_smallest_change(
     assert plan.requests_at_once(1) == 0
     assert plan.reason in plan.verdict and f"out of memory, {kind}" in plan.verdict
     name = flag.removeprefix("--").replace("-", "_")
-    changed = replace(settings, **{name: _read_value(plan.changes[0].value)})
+    changed = replace(settings, **{name: read_value(plan.changes[0].value)})
     assert plan_memory(QWEN3_VL_4B, changed, card=card, version=version).starts
 
 

@@ -1,6 +1,5 @@
 """Checks for the exercises of notebook 08, Tune the parameters."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ from helpers.errors import CourseError
 from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
 from helpers.memory import make_card, plan_memory
 from helpers.memory_terms import Settings
+from helpers.places import read_value
 from helpers.shapes import QWEN3_VL_4B
 from helpers.tokens import image_tokens
 
@@ -160,14 +160,7 @@ def _split_command(command: str) -> dict[str, Any]:
     for word in words:
         if word.startswith("--"):
             name, _, value = word.partition("=")
-            flags[name] = _read_value(value) if value else True
+            flags[name] = read_value(value or None)
         elif name:
-            flags[name], name = _read_value(word), ""
+            flags[name], name = read_value(word), ""
     return flags
-
-
-def _read_value(word: str) -> Any:
-    try:
-        return json.loads(word)
-    except ValueError:
-        return word
