@@ -46,7 +46,7 @@ def make_client(
 
     `more` cells besides, and the `names` that they need.
     """
-    place = SimpleNamespace(base_url=base_url, api_key=api_key)
+    place = SimpleNamespace(name="cpu", base_url=base_url, api_key=api_key)
     names |= {"place": place, "MODEL": model, "__name__": "notebook_09"}
 
     async def define() -> None:  # in a running loop, as in Jupyter

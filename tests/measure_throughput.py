@@ -111,6 +111,7 @@ def list_figures(step: str, kind: str, level: SimpleNamespace) -> list[tuple]:
         (step, what, level.at_once, "output tokens/s", level.tokens_per_second, "tokens/s"),
         (step, what, level.at_once, "TTFT", ttft, "ms"),
         (step, what, level.at_once, "TPOT", tpot, "ms"),
+        (step, what, level.at_once, "client's share of a core", level.client * 100, "%"),
     ]
 
 
