@@ -11,7 +11,7 @@ VLLM_CPU_KVCACHE_SPACE says. Built in notebook 07.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +19,11 @@ from typing import Any
 
 from helpers.card import Card, read_nvidia
 from helpers.memory_terms import (
-    CPU_SPACE,
     PlanError,
     Settings,
     Start,
     Term,
+    count_weights,
     list_terms,
     resolve_start,
 )
@@ -45,6 +45,21 @@ __all__ = [
     "read_processor",
     "read_settings",
 ]
+
+
+SHORTEST = 1024  # tokens; a shorter --max-model-len is no advice beside a second change
+# Flags that change the memory in a way that the planner has no formula for, and their defaults.
+UNPLANNED = {
+    "tensor_parallel_size": 1,
+    "pipeline_parallel_size": 1,
+    "kv_cache_memory_bytes": None,
+    "kv_cache_memory": None,
+    "block_size": None,
+    "num_gpu_blocks_override": None,
+    "cpu_offload_gb": 0,
+    "enable_lora": False,
+    "speculative_config": None,
+}
 
 
 @dataclass(frozen=True)
@@ -104,13 +119,24 @@ class Plan:
         blocks = self.blocks - (1 if self.start.engine.spare_block else 0)
         return min(max(blocks, 0) * self.start.block, self.start.shapes.longest)
 
+    @property
+    def longest_served(self) -> int:
+        """The greatest --max-model-len of which one whole request runs; 0 when there is none.
+
+        vLLM keeps one block for itself, which its own check at the start may leave out.
+        """
+        return min(max(self.blocks - 1, 0) * self.start.block, self.start.shapes.longest)
+
     def requests_at_once(self, length: int | None = None) -> int:
         """How many requests of `length` tokens, prompt and reply, run without one waiting.
 
         vLLM keeps one block for itself, so a cache that the log calls 8.00x holds 7 whole ones.
         0 where such a request is too long for --max-model-len; never more than --max-num-seqs.
+        Raises `PlanError` for a length below 1.
         """
-        length = length or self.start.length
+        length = self.start.length if length is None else length
+        if length < 1:
+            raise PlanError(f"A request has at least 1 token; {length} were asked for.")
         if self.shortage or length > self.start.length:
             return 0
         whole = (self.blocks - 1) // self.start.count_blocks(length)
@@ -131,18 +157,24 @@ class Plan:
         """Single changes that make the server start, the smallest sacrifice first."""
         return tuple(_find_changes(self)) if self.shortage else ()
 
+    @cached_property
+    def pair(self) -> tuple[Change, ...]:
+        """Two changes that make the server start together, where no single one does."""
+        return _find_pair(self) if self.shortage and not self.changes else ()
+
     @property
     def verdict(self) -> str:
-        """One or two sentences: it starts and what fits, or why not and what to change."""
-        if self.starts:
+        """One to three sentences: it starts and what fits, or why not and what to change."""
+        if not self.starts:
             return (
-                f"It starts: {self.kv_tokens:,} tokens of KV cache; requests of "
-                f"{self.start.length:,} tokens that fit at once: {self.requests_at_once():,}."
+                f"It does not start (out of memory, {self.shortage}): {self.reason} {_advise(self)}"
             )
-        change = "No single flag helps: take a smaller model or a larger card."
-        if self.changes:
-            change = f"Smallest change: {self.changes[0]}."
-        return f"It does not start (out of memory, {self.shortage}): {self.reason} {change}"
+        many = self.requests_at_once()
+        sentence = (
+            f"It starts: {self.kv_tokens:,} tokens of KV cache; requests of "
+            f"{self.start.length:,} tokens that fit at once: {many:,}."
+        )
+        return sentence if many else f"{sentence} {_advise_less(self)}"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -194,11 +226,13 @@ def plan_memory(
     Raises `PlanError` for settings that contradict each other, `ShapesError` for a model that is
     no dense Qwen3-VL.
     """
+    if not isinstance(card, Card | None):
+        raise PlanError(f"card is {card!r}; make_card describes one, None is the processor.")
     shapes = model if isinstance(model, Shapes) else read_shapes(model)
     start = resolve_start(shapes, settings, card or read_processor(), version)
     terms = list_terms(start)
     if start.on_cpu:
-        budget = kv_memory = settings.cpu_space * GIB
+        budget = kv_memory = start.space * GIB
     else:
         budget = math.ceil(start.total * settings.gpu_memory_utilization)
         kv_memory = budget - sum(term.size for term in terms if term.inside)
@@ -208,8 +242,16 @@ def plan_memory(
 
 
 def make_card(name: str, total: float, free: float | None = None) -> Card:
-    """A card to plan for, in GiB as nvidia-smi shows them (an RTX 5090: 31.84)."""
+    """A card to plan for, in GiB as nvidia-smi shows them (an RTX 5090: 31.84).
+
+    Raises `PlanError` for what is no size, for a card below 1 GiB or more free than there is.
+    """
     free = total if free is None else free
+    for size in (total, free):
+        if isinstance(size, bool) or not isinstance(size, int | float) or not math.isfinite(size):
+            raise PlanError(f"{size!r} is no size of a card; a number of GiB is wanted.")
+    if total < 1:
+        raise PlanError(f"A card of {total} GiB is none that vLLM could use; give GiB, not bytes.")
     if not 0 <= free <= total:
         raise PlanError(f"A card of {total} GiB cannot have {free} GiB free.")
     return Card(name, (12, 0), round(total * GIB), round(free * GIB), ())
@@ -237,22 +279,41 @@ def read_card() -> Card:
 def read_settings(arguments: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Settings:
     """The settings in a server's arguments: `place.engine_arguments()`, or those in a log.
 
-    `env` is the server's environment, for VLLM_CPU_KVCACHE_SPACE (`place.env`).
+    `env` is the server's environment, for VLLM_CPU_KVCACHE_SPACE (`place.env`). Raises `PlanError`
+    for a flag that memory depends on and the planner does not know.
     """
+    for name, default in UNPLANNED.items():
+        if arguments.get(name, default) not in (default, None):
+            flag = "--" + name.replace("_", "-")
+            raise PlanError(f"The planner does not know {flag}, and the memory depends on it.")
     names = {field.name for field in fields(Settings)}
     known = {name: value for name, value in arguments.items() if name in names}
-    limits = dict(known.get("limit_mm_per_prompt", {}))
-    for name, value in arguments.items():  # --limit-mm-per-prompt.video 0
-        if name.startswith("limit_mm_per_prompt."):
-            limits[name.rpartition(".")[2]] = value
-    known["limit_mm_per_prompt"] = limits
-    known["cpu_space"] = int((env or {}).get("VLLM_CPU_KVCACHE_SPACE") or CPU_SPACE)
+    limits = {  # --limit-mm-per-prompt.video 0
+        name.partition(".")[2]: value
+        for name, value in arguments.items()
+        if name.startswith("limit_mm_per_prompt.")
+    }
+    if limits:
+        known["limit_mm_per_prompt"] = dict(known.get("limit_mm_per_prompt", {})) | limits
+    known["cpu_space"] = _read_space((env or {}).get("VLLM_CPU_KVCACHE_SPACE", ""))
     return Settings(**known)
 
 
+def _read_space(text: str) -> int | None:
+    """GiB of VLLM_CPU_KVCACHE_SPACE; None where it is not set."""
+    try:
+        return int(text) if text else None
+    except ValueError:
+        raise PlanError(
+            f"VLLM_CPU_KVCACHE_SPACE is {text!r}; it has to be a whole number of GiB."
+        ) from None
+
+
 def _say_kv_source(start: Start) -> str:
-    what = f"{start.token_bytes:,} bytes a token"
-    return f"VLLM_CPU_KVCACHE_SPACE; {what}" if start.on_cpu else f"the rest of the share; {what}"
+    where = "the rest of the share"
+    if start.on_cpu:
+        where = "0.11's default" if start.settings.cpu_space is None else "VLLM_CPU_KVCACHE_SPACE"
+    return f"{where}; {start.token_bytes:,} bytes a token"
 
 
 def _gib(size: int) -> str:
@@ -287,11 +348,22 @@ def _find_card_shortage(plan: Plan) -> str:
     free = plan.start.free
     if plan.budget > free:
         return f"the share is {_gib(plan.budget)}, and vLLM finds about {_gib(free)} free."
+    if (loading := _count_wide_loading(plan.start)) > free:
+        return (
+            f"vLLM {plan.start.engine.name} loads the weights in 16 bits before it makes them "
+            f"FP8: {_gib(loading)}, and {_gib(free)} are free."
+        )
     if plan.taken > free:
         return f"without any KV cache it takes {_gib(plan.taken)}, and {_gib(free)} are free."
     if plan.kv_memory > 0 and resting > free:
         return f"with its CUDA graphs it takes {_gib(resting)}, and {_gib(free)} are free."
     return ""
+
+
+def _count_wide_loading(start: Start) -> int:
+    """Bytes that the weights take before vLLM makes them FP8; 0 where it does not load so."""
+    makes_fp8 = start.settings.quantization == "fp8" and not start.shapes.quantization
+    return count_weights(start, "") if start.engine.loads_wide and makes_fp8 else 0
 
 
 def _find_budget_shortage(plan: Plan) -> str:
@@ -310,18 +382,53 @@ def _find_budget_shortage(plan: Plan) -> str:
     )
 
 
+def _advise(plan: Plan) -> str:
+    """What to do about a start that fails, in one sentence."""
+    if plan.changes:
+        return f"Smallest change: {plan.changes[0]}."
+    if plan.pair:
+        return f"No single flag helps, these two together do: {plan.pair[0]} and {plan.pair[1]}."
+    larger = "a machine with more memory" if plan.start.on_cpu else "a larger card"
+    return f"Nothing helps: take a smaller model or {larger}."
+
+
+def _advise_less(plan: Plan) -> str:
+    """What to do about a start that serves no request of the full length, in one sentence."""
+    lower = "give the KV cache more memory"
+    if plan.longest_served:
+        lower = f"lower --max-model-len to {plan.longest_served}"
+    return f"A request of the full length never gets its last block: {lower}."
+
+
 def _find_changes(plan: Plan) -> Iterator[Change]:
-    """Every single change that makes the server start, the smallest sacrifice first."""
-    candidates = _list_cpu_changes(plan) if plan.start.on_cpu else _list_gpu_changes(plan)
+    """Every single change with which the server starts and serves, the smallest sacrifice first."""
+    for again, change in _try_changes(plan, _list_changes(plan)):
+        if again.requests_at_once():
+            yield change
+    if plan.shortage == "card":
+        yield from _say_what_to_free(plan)
+
+
+def _find_pair(plan: Plan) -> tuple[Change, ...]:
+    """The first change after which a shorter length is enough, and that length."""
+    firsts = [*_take_what_is_free(plan), *_list_changes(plan)]
+    for again, first in _try_changes(plan, firsts):
+        for last, second in _try_changes(again, _shorten(again)):
+            if last.start.length >= SHORTEST and last.requests_at_once():
+                return first, second
+    return ()
+
+
+def _try_changes(
+    plan: Plan, candidates: Iterable[tuple[Settings, Change]]
+) -> Iterator[tuple[Plan, Change]]:
+    """Each candidate with its plan; what vLLM would refuse is left out."""
     for settings, change in candidates:
         try:
             again = _plan_again(plan, settings)
         except PlanError:
             continue
-        if again.starts:
-            yield change
-    if plan.shortage == "card":
-        yield from _say_what_to_free(plan)
+        yield again, change
 
 
 def _plan_again(plan: Plan, settings: Settings) -> Plan:
@@ -329,57 +436,85 @@ def _plan_again(plan: Plan, settings: Settings) -> Plan:
     return plan_memory(start.shapes, settings, card=start.card, version=start.version)
 
 
+def _list_changes(plan: Plan) -> Iterator[tuple[Settings, Change]]:
+    return _list_cpu_changes(plan) if plan.start.on_cpu else _list_gpu_changes(plan)
+
+
 def _list_cpu_changes(plan: Plan) -> Iterator[tuple[Settings, Change]]:
-    settings, start = plan.start.settings, plan.start
+    start = plan.start
     space, cost = (start.free - plan.taken) // GIB, "less KV cache"
     if plan.shortage == "budget":
-        spare = start.block * start.token_bytes if start.engine.spare_block else 0
-        space, cost = math.ceil((start.request_bytes + spare) / GIB), "GiB of the machine's memory"
-    again = replace(settings, cpu_space=space)
+        needed = start.request_bytes + start.block * start.token_bytes  # and vLLM's own block
+        space, cost = math.ceil(needed / GIB), "GiB of the machine's memory"
+    again = replace(start.settings, cpu_space=space)
     yield again, Change("VLLM_CPU_KVCACHE_SPACE", str(space), cost)
     yield from _shorten(plan)
+    if start.dtype == "float32":
+        yield _change(plan, "--dtype", "bfloat16", "rounded numbers")
 
 
 def _list_gpu_changes(plan: Plan) -> Iterator[tuple[Settings, Change]]:
     settings, start = plan.start.settings, plan.start
     if share := _find_share(plan):
-        cost = "less KV cache" if plan.shortage == "card" else "the card has it to spare"
-        again = replace(settings, gpu_memory_utilization=share)
-        yield again, Change("--gpu-memory-utilization", f"{share:.2f}", cost)
+        yield _change_share(plan, share)
     yield from _shorten(plan)
+    if start.batch > 2048:
+        yield _change(plan, "--max-num-batched-tokens", 2048, "long prompts take more steps")
+    if start.seqs > 64:
+        yield _change(plan, "--max-num-seqs", 64, "fewer requests at once")
     if not settings.enforce_eager:
-        again = replace(settings, enforce_eager=True)
-        yield again, Change("--enforce-eager", "", "no CUDA graphs, slower replies")
+        yield _change(plan, "--enforce-eager", True, "no CUDA graphs, slower replies")
     if settings.limit_mm_per_prompt.get("video", 1):
         limits = dict(settings.limit_mm_per_prompt) | {"video": 0}
         again = replace(settings, limit_mm_per_prompt=limits)
         yield again, Change("--limit-mm-per-prompt.video", "0", "no clips")
+    if start.dtype == "float32":
+        yield _change(plan, "--dtype", "bfloat16", "rounded numbers")
     if settings.kv_cache_dtype == "auto":
-        again = replace(settings, kv_cache_dtype="fp8")
-        yield again, Change("--kv-cache-dtype", "fp8", "keys and values rounded to one byte")
+        yield _change(plan, "--kv-cache-dtype", "fp8", "keys and values rounded to one byte")
     if not (settings.quantization or start.shapes.quantization):
-        again = replace(settings, quantization="fp8")
-        yield again, Change("--quantization", "fp8", "weights rounded to one byte")
+        yield _change(plan, "--quantization", "fp8", "weights rounded to one byte")
+
+
+def _change(plan: Plan, flag: str, value: int | str, cost: str) -> tuple[Settings, Change]:
+    name = flag.removeprefix("--").replace("-", "_")
+    shown = "" if value is True else str(value)
+    return replace(plan.start.settings, **{name: value}), Change(flag, shown, cost)
+
+
+def _change_share(plan: Plan, share: float) -> tuple[Settings, Change]:
+    lower = share < plan.start.settings.gpu_memory_utilization
+    cost = "less KV cache" if lower else "the card has it to spare"
+    again = replace(plan.start.settings, gpu_memory_utilization=share)
+    return again, Change("--gpu-memory-utilization", f"{share:.2f}", cost)
 
 
 def _shorten(plan: Plan) -> Iterator[tuple[Settings, Change]]:
-    """The greatest length that the KV cache has room for."""
-    fits = plan.longest_that_fits
-    if plan.shortage == "budget" and 0 < fits < plan.start.length:
-        settings = replace(plan.start.settings, max_model_len=fits)
-        yield settings, Change("--max-model-len", str(fits), "longer requests are refused")
+    """The greatest length of which the KV cache holds a whole request."""
+    if plan.shortage == "budget" and 0 < plan.longest_served < plan.start.length:
+        length = plan.longest_served
+        yield _change(plan, "--max-model-len", length, "longer requests are refused")
 
 
 def _find_share(plan: Plan) -> float:
-    """The nearest share, in hundredths, with which the server starts; 0 when there is none."""
+    """The nearest share, in hundredths, with which the server serves; 0 when there is none."""
     now = plan.start.settings.gpu_memory_utilization
     up = range(math.floor(now * 100 + 1e-9) + 1, 100)
     down = range(math.ceil(now * 100 - 1e-9) - 1, 0, -1)
     for hundredth in up if plan.shortage == "budget" else down:
         again = replace(plan.start.settings, gpu_memory_utilization=hundredth / 100)
-        if _plan_again(plan, again).starts:
+        if _plan_again(plan, again).requests_at_once():
             return hundredth / 100
     return 0.0
+
+
+def _take_what_is_free(plan: Plan) -> Iterator[tuple[Settings, Change]]:
+    """The greatest share, in hundredths, that the card has room for."""
+    for hundredth in range(99, 0, -1) if not plan.start.on_cpu else ():
+        settings, change = _change_share(plan, hundredth / 100)
+        if _plan_again(plan, settings).shortage != "card":
+            yield settings, change
+            return
 
 
 def _say_what_to_free(plan: Plan) -> Iterator[Change]:
@@ -387,6 +522,6 @@ def _say_what_to_free(plan: Plan) -> Iterator[Change]:
     start = plan.start
     empty = replace(start.card, free=start.card.total)
     again = plan_memory(start.shapes, start.settings, card=empty, version=start.version)
-    if again.starts:
+    if again.requests_at_once():
         what = f"close what else uses the {'memory' if start.on_cpu else 'card'}"
         yield Change(what, "", "the settings stay as they are")

@@ -8,12 +8,13 @@ and random weights of Qwen3-VL-4B's shapes: tests/memory_measurements.csv has th
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import NoneType
 
 from helpers.card import Card
 from helpers.errors import CourseError
 from helpers.places import GIB
-from helpers.shapes import BYTES, Shapes
+from helpers.shapes import BYTES, QWEN3_VL_4B, Shapes
 
 CUDA_HIDES = 0.47  # GiB: an H100 has 79.65 GiB by nvidia-smi (81,559 MiB) and 79.18 by CUDA
 CONTEXT = 0.52  # GiB that CUDA takes before vLLM looks at what is free
@@ -33,6 +34,20 @@ MEASURED, GAP = "0.26", "0.3 %"
 FROM_CONFIG = "formula from config.json"
 ON_H100 = "measured: H100, vLLM 0.26.0, 4B shapes"
 
+# Each setting's kind, and how an error names it.
+KINDS = {
+    "gpu_memory_utilization": ((int, float), "a number"),
+    "max_model_len": ((int, NoneType), "a whole number"),
+    "max_num_seqs": ((int, NoneType), "a whole number"),
+    "max_num_batched_tokens": ((int, NoneType), "a whole number"),
+    "limit_mm_per_prompt": (Mapping, "a mapping such as {'image': 4}"),
+    "kv_cache_dtype": (str, "a name"),
+    "dtype": (str, "a name"),
+    "quantization": ((str, NoneType), "a name"),
+    "enforce_eager": (bool, "True or False"),
+    "cpu_space": ((int, NoneType), "a whole number"),
+}
+
 
 class PlanError(CourseError):
     """The settings contradict each other, or the planner cannot know this start."""
@@ -47,7 +62,9 @@ class Engine:
     sampler's trial run takes for each request and word. `graphs_inside`: whether CUDA graphs are
     taken from the share. `spare_block`: whether the check at the start holds back the one block
     that vLLM keeps for itself. `counts_requests`: whether the log's KV tokens are requests of the
-    greatest length times that length.
+    greatest length times that length. `loads_wide`: whether quantization="fp8" first loads the
+    weights in 16 bits (0.11.0's Fp8LinearMethod.create_weights); False for 0.26 and 0.32 means
+    that it is not known there.
     """
 
     version: tuple[int, int]
@@ -56,6 +73,7 @@ class Engine:
     graphs_inside: bool
     spare_block: bool
     counts_requests: bool
+    loads_wide: bool
 
     @property
     def name(self) -> str:
@@ -70,6 +88,7 @@ ENGINES = (
         graphs_inside=False,
         spare_block=False,
         counts_requests=False,
+        loads_wide=True,
     ),
     Engine(
         version=(0, 26),
@@ -78,6 +97,7 @@ ENGINES = (
         graphs_inside=False,
         spare_block=False,
         counts_requests=True,
+        loads_wide=False,  # not known
     ),
     Engine(
         version=(0, 32),
@@ -86,6 +106,7 @@ ENGINES = (
         graphs_inside=True,
         spare_block=True,
         counts_requests=True,
+        loads_wide=False,  # not known
     ),
 )
 
@@ -94,20 +115,21 @@ ENGINES = (
 class Settings:
     """The flags of `vllm serve` that memory depends on; None is vLLM's own default.
 
-    `limit_mm_per_prompt` maps "image" and "video" to a number; what it does not name has no
-    limit. `cpu_space` is VLLM_CPU_KVCACHE_SPACE in GiB and counts on a CPU alone.
+    `limit_mm_per_prompt` maps "image" and "video" to a number, or to vLLM's long form, a mapping
+    of which only "count" is read; what it does not name has no limit. `cpu_space` is
+    VLLM_CPU_KVCACHE_SPACE in GiB and counts on a CPU alone.
     """
 
     gpu_memory_utilization: float = 0.90
     max_model_len: int | None = None
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
-    limit_mm_per_prompt: Mapping[str, int] = field(default_factory=dict)
+    limit_mm_per_prompt: Mapping[str, int | Mapping] = field(default_factory=dict)
     kv_cache_dtype: str = "auto"
     dtype: str = "auto"
     quantization: str | None = None
     enforce_eager: bool = False
-    cpu_space: int = CPU_SPACE
+    cpu_space: int | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +147,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Start:
-    """One start with all defaults filled in: what is served, how, and on what."""
+    """One start with all defaults filled in: what is served, how, and on what.
+
+    The limits in `settings` are whole numbers. `space` is VLLM_CPU_KVCACHE_SPACE in GiB and means
+    nothing on a card.
+    """
 
     shapes: Shapes
     settings: Settings
@@ -136,6 +162,7 @@ class Start:
     seqs: int
     batch: int
     dtype: str
+    space: int
 
     @property
     def on_cpu(self) -> bool:
@@ -147,9 +174,14 @@ class Start:
         return CPU_BLOCK if self.on_cpu else GPU_BLOCK
 
     @property
+    def number(self) -> int:
+        """Bytes of one number that is not quantized."""
+        return BYTES[self.dtype]
+
+    @property
     def token_bytes(self) -> int:
         kind = self.settings.kv_cache_dtype
-        return self.shapes.token_bytes(BYTES[self.dtype] if kind == "auto" else BYTES["fp8"])
+        return self.shapes.token_bytes(self.number if kind == "auto" else BYTES["fp8"])
 
     @property
     def request_bytes(self) -> int:
@@ -173,28 +205,37 @@ class Start:
         return max(min(self.card.free, self.total) - round(CONTEXT * GIB), 0)
 
     @property
+    def measured(self) -> bool:
+        """Whether starts of this model, version and kind of numbers have been measured."""
+        settings = self.settings
+        plain = settings.quantization is None and settings.kv_cache_dtype == "auto"
+        same = self.shapes == QWEN3_VL_4B and self.dtype == QWEN3_VL_4B.dtype
+        return self.engine.name == MEASURED and same and plain
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What nobody has measured of this start."""
-        if self.on_cpu:
-            return ()
         notes = []
         if self.version.split(".")[:2] != self.engine.name.split("."):
             notes.append(f"vLLM {self.version} was not read; planned as {self.engine.name} is.")
+        if self.on_cpu:
+            return tuple(notes)
         if self.engine.encoder == "unprofiled" and count_encoder_tokens(self)[2]:
             notes.append(
                 f"vLLM {self.engine.name} tries no picture at the start: what the vision tower "
                 "takes for a large one comes from the memory beside the share."
             )
-        if self.engine.name == MEASURED:
-            notes.append(
-                f"Held against measured starts ({ON_H100}): at most {GAP} off in the KV cache."
-            )
-        else:
-            notes.append(
-                f"No start of vLLM {self.engine.name} on a GPU has been measured: parameters and "
-                "bytes a token are exact, the rest is computed from its source or from the H100."
-            )
-        return tuple(notes)
+        return (*notes, self._say_what_was_measured())
+
+    def _say_what_was_measured(self) -> str:
+        if self.measured:
+            return f"Held against measured starts ({ON_H100}): at most {GAP} off in the KV cache."
+        name = self.engine.name
+        start = f"such start of vLLM {name}" if name == MEASURED else f"start of vLLM {name}"
+        return (
+            f"No {start} on a GPU has been measured: parameters and bytes a token are exact, the "
+            "rest is computed from its source or from the H100's starts of the 4B."
+        )
 
     def __str__(self) -> str:
         card = self.card.name if self.on_cpu else f"{self.card.name} of {self.total / GIB:.1f} GiB"
@@ -203,6 +244,8 @@ class Start:
 
 def resolve_start(shapes: Shapes, settings: Settings, card: Card, version: str) -> Start:
     """Fill in the defaults of `vllm serve`; raises `PlanError` for what vLLM would not accept."""
+    _check_kinds(settings)
+    limits = _count_limits(settings.limit_mm_per_prompt)
     engine = find_engine(version)
     on_cpu = card.capability == (0, 0)
     large = not on_cpu and card.total >= LARGE_CARD * GIB and "a100" not in card.name.lower()
@@ -210,7 +253,7 @@ def resolve_start(shapes: Shapes, settings: Settings, card: Card, version: str) 
     seqs = _choose(settings.max_num_seqs, min(1024 if large else 128 if on_cpu else 256, batch))
     start = Start(
         shapes=shapes,
-        settings=settings,
+        settings=replace(settings, limit_mm_per_prompt=limits),
         card=card,
         version=re.match(r"v?([\d.]*\d)", version)[1],
         engine=engine,
@@ -218,24 +261,41 @@ def resolve_start(shapes: Shapes, settings: Settings, card: Card, version: str) 
         seqs=seqs,
         batch=batch,
         dtype=shapes.dtype if settings.dtype == "auto" else settings.dtype,
+        space=_choose(settings.cpu_space, CPU_SPACE),
     )
     for trouble in _find_troubles(start):
         raise PlanError(trouble)
     return start
 
 
+def _check_kinds(settings: Settings) -> None:
+    """Raise `PlanError` for the first value of a wrong kind; True is no number."""
+    for name, (kind, wanted) in KINDS.items():
+        value = getattr(settings, name)
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+            raise PlanError(f"{name} is {value!r}, the wrong kind of value: {wanted} is wanted.")
+
+
+def _count_limits(limits: Mapping[str, int | Mapping]) -> dict[str, int]:
+    """How many pictures and clips a prompt may have, also from {"video": {"count": 1}}."""
+    counts = {}
+    for name, value in limits.items():
+        if name not in ("image", "video"):
+            raise PlanError(f"limit_mm_per_prompt names {name!r}; image and video are planned.")
+        count = value.get("count") if isinstance(value, Mapping) else value
+        if not isinstance(count, int) or isinstance(count, bool):
+            raise PlanError(f"limit_mm_per_prompt has {name} {value!r}; whole numbers are wanted.")
+        counts[name] = count
+    return counts
+
+
 def _choose(given: int | None, default: int) -> int:
-    """The number given, or the default; raises `PlanError` unless it is a whole one."""
-    if given is None:
-        return default
-    if not isinstance(given, int) or isinstance(given, bool):
-        raise PlanError(f"{given!r} is of the wrong kind; a whole number is wanted.")
-    return given
+    return default if given is None else given
 
 
 def find_engine(version: str) -> Engine:
     """The newest version read that is not newer than this one; "0.11.0.post2" will do."""
-    found = re.match(r"v?(\d+)\.(\d+)", version)
+    found = re.match(r"v?(\d+)\.(\d+)", version) if isinstance(version, str) else None
     if found is None:
         raise PlanError(f"{version!r} is no version of vLLM; it looks like 0.11.0.")
     number = (int(found[1]), int(found[2]))
@@ -251,7 +311,7 @@ def _find_troubles(start: Start) -> list[str]:
         "max_model_len": start.length,
         "max_num_seqs": start.seqs,
         "max_num_batched_tokens": start.batch,
-        "cpu_space": settings.cpu_space,
+        "cpu_space": start.space,
     }
     troubles = [f"{name} is {n!r}; it has to be at least 1." for name, n in counts.items() if n < 1]
     if not 0 < settings.gpu_memory_utilization <= 1:
@@ -276,6 +336,11 @@ def _find_troubles(start: Start) -> list[str]:
         troubles.append(f"kv_cache_dtype {settings.kv_cache_dtype!r}: auto or fp8 are planned.")
     elif settings.kv_cache_dtype != "auto" and start.on_cpu and start.engine.name == "0.11":
         troubles.append("vLLM 0.11.0 refuses an FP8 KV cache on a CPU; leave it at auto.")
+    if start.on_cpu and settings.cpu_space is None and start.engine.name != "0.11":
+        troubles.append(
+            f"vLLM {start.version} sizes the KV cache from the machine's memory when "
+            "VLLM_CPU_KVCACHE_SPACE is not set: set cpu_space."
+        )
     return troubles
 
 
@@ -286,8 +351,10 @@ def list_terms(start: Start) -> tuple[Term, ...]:
     work, work_source = _count_working(start)
     encoder, encoder_source = _count_encoder(start, work)
     graphs = 0 if start.settings.enforce_eager else _count_graphs(start)
+    weights = count_weights(start, start.settings.quantization or "")
+    weights_source = f"{FROM_CONFIG}, with vLLM's buffers and {LOADING} GiB measured"
     return (
-        Term("weights", _count_weights(start), f"{FROM_CONFIG}, with vLLM's buffers"),
+        Term("weights", weights, weights_source),
         Term("other", round(OTHER * GIB), f"CUDA's libraries; {ON_H100}"),
         Term("activations", work, work_source),
         Term("pictures and clips", encoder, encoder_source),
@@ -305,16 +372,16 @@ def _list_cpu_terms(start: Start) -> tuple[Term, ...]:
     )
 
 
-def _count_weights(start: Start) -> int:
+def count_weights(start: Start, quantization: str) -> int:
     """Parameters, and two buffers that vLLM's "Model loading took" counts with them.
 
     Rotary angles for four times the positions that the model has, and one row of
     deepstack features for every token of a batch.
     """
     shapes = start.shapes
-    weights = shapes.weight_bytes(start.dtype, start.settings.quantization or "")
-    angles = 4 * shapes.longest * shapes.head_dim * 2
-    features = shapes.deepstack * start.batch * shapes.hidden * 2
+    weights = shapes.weight_bytes(start.dtype, quantization)
+    angles = 4 * shapes.longest * shapes.head_dim * start.number
+    features = shapes.deepstack * start.batch * shapes.hidden * start.number
     return weights + angles + features + round(LOADING * GIB)
 
 
@@ -325,14 +392,21 @@ def _count_working(start: Start) -> tuple[int, str]:
     part holds most: its two inner products, their product and five rows of the hidden size for
     every token.
     """
-    layer = start.batch * (3 * start.shapes.ffn + 5 * start.shapes.hidden) * 2
-    sampler = start.seqs * start.shapes.vocabulary * start.engine.logit_bytes
+    layer = start.batch * (3 * start.shapes.ffn + 5 * start.shapes.hidden) * start.number
+    word = start.engine.logit_bytes
+    sampler = start.seqs * start.shapes.vocabulary * word
     compiling = 0 if start.settings.enforce_eager else round(COMPILING * GIB)
     if compiling >= max(layer, sampler):
         return compiling, f"compiling the model; {ON_H100}"
     if layer >= sampler:
-        return layer, f"a batch of {start.batch:,} tokens; formula, 2 % above the H100's 0.63 GiB"
-    return sampler, f"sampling for {start.seqs:,} requests; 0.11.0's sampler, counted on a CPU"
+        return layer, f"a batch of {start.batch:,} tokens; {_say_layer_source(start)}"
+    how = "0.11.0's sampler, counted on a CPU" if start.engine.name == "0.11" else "computed"
+    return sampler, f"sampling for {start.seqs:,} requests, {word} bytes a word; {how}"
+
+
+def _say_layer_source(start: Start) -> str:
+    known = start.shapes == QWEN3_VL_4B and start.dtype == QWEN3_VL_4B.dtype
+    return "formula, 2 % above the H100's 0.63 GiB" if known and start.batch == 8192 else "formula"
 
 
 def _count_graphs(start: Start) -> int:
@@ -353,16 +427,18 @@ def _count_encoder(start: Start, work: int) -> tuple[int, str]:
     items, largest, budget = count_encoder_tokens(start)
     if not budget:
         return 0, "no pictures or clips allowed"
-    row = start.shapes.vision_out * (1 + start.shapes.deepstack) * 2
+    numbers = start.shapes.vision_out * (1 + start.shapes.deepstack)
+    row = numbers * start.number
     patches = items * largest * 4
-    pixels = patches * 3 * 2 * start.shapes.vision_patch**2 * 2
+    pixels = patches * 3 * 2 * start.shapes.vision_patch**2 * start.number
     features = items * largest * row
-    tower = patches * 2 * (start.shapes.vision_hidden + start.shapes.vision_ffn) * 2
+    widths = start.shapes.vision_hidden + start.shapes.vision_ffn
+    tower = patches * 2 * widths * start.number
     kept = features
     if start.engine.encoder == "expanded" and largest < budget:
         kept += items * budget * row
     size = pixels + max(kept + work, tower + features) - work
-    return size, f"{budget:,} tokens × {row // 2:,} numbers; formula, not measured on a GPU"
+    return size, f"{budget:,} tokens × {numbers:,} numbers; formula, not measured on a GPU"
 
 
 def count_encoder_tokens(start: Start) -> tuple[int, int, int]:

@@ -43,10 +43,19 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """True when the outcome is the planned one and the KV tokens are within 2 %."""
-        if self.facts.outcome != (self.plan.shortage or "ready"):
+        """True for the same start, the planned outcome and KV tokens within 2 %.
+
+        A server that is ready but whose log has no KV tokens proves nothing: False.
+        """
+        start, facts = self.plan.start, self.facts
+        same_device = (facts.device == "cpu") == start.on_cpu
+        same_length = facts.max_model_len in (None, start.length)
+        same_outcome = facts.outcome == (self.plan.shortage or "ready")
+        if not (same_device and same_length and same_outcome):
             return False
-        return self.kv_error is None or abs(self.kv_error) <= 0.02
+        if self.kv_error is None:
+            return facts.outcome != "ready"
+        return abs(self.kv_error) <= 0.02
 
     def __str__(self) -> str:
         rows = [("part", "plan", "log", "difference"), *self.rows]

@@ -40,7 +40,7 @@ FAILURES = (
         "or lower --limit-mm-per-prompt.",
     ),
     (
-        r"Free memory on device \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\)",
+        r"Free memory on device[^(]*\((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\)",
         "Only {free} of the card's {total} GiB are free, less than --gpu-memory-utilization asks "
         "for. Close what else uses the card (nvidia-smi lists it) or lower "
         "--gpu-memory-utilization.",

@@ -13,6 +13,7 @@ from typing import Any
 from helpers.errors import CourseError
 
 FAMILY = "qwen3_vl"
+HUB_NAME = " A hub name is no folder: notebook 01 downloads the model and says where it is."
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1}
 
 
@@ -84,7 +85,7 @@ class Shapes:
         """Bytes of the weights in `dtype`; with "fp8" the matrices take one byte a number."""
         if (quantization or self.quantization) != "fp8":
             return self.parameters * BYTES[dtype]
-        vision = BYTES[dtype] if self.keeps_vision and not quantization else 1
+        vision = BYTES[dtype] if self.keeps_vision else 1
         return self.language_matrices + self.vision_matrices * vision + self.others * BYTES[dtype]
 
     def token_bytes(self, number: int) -> int:
@@ -130,18 +131,28 @@ def read_shapes(model: Path | str | Mapping[str, Any]) -> Shapes:
             f"says {family}."
         )
     try:
-        return _read(config, config["text_config"], config["vision_config"])
-    except (KeyError, TypeError, ValueError) as error:
+        shapes = _read(config, config["text_config"], config["vision_config"])
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ShapesError(f"The config is not a whole one of Qwen3-VL: {error!r}.") from None
+    _check_counts(shapes)
+    return shapes
+
+
+def _check_counts(shapes: Shapes) -> None:
+    for name, number in vars(shapes).items():
+        if type(number) is int and number < (0 if name == "deepstack" else 1):
+            raise ShapesError(f"The config is not a whole one of Qwen3-VL: {name} is {number}.")
 
 
 def _load(path: Path) -> Mapping[str, Any]:
+    path = path.expanduser() if path.parts[:1] == ("~",) else path
     file = path / "config.json" if path.is_dir() else path
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except OSError:
         raise ShapesError(
             f"There is no {file}. `helpers.shapes.QWEN3_VL_4B` plans without the model's folder."
+            + (HUB_NAME if file == path and path.parts[:1] == ("Qwen",) else "")
         ) from None
     except ValueError:
         raise ShapesError(f"{file} is no JSON: download the model's config again.") from None
@@ -152,6 +163,9 @@ def _load(path: Path) -> Mapping[str, Any]:
 
 def _read(config: Mapping, text: Mapping, vision: Mapping) -> Shapes:
     quantization, keeps_vision = _read_quantization(config.get("quantization_config"))
+    dtype = config.get("dtype") or text.get("dtype") or config.get("torch_dtype")
+    if not dtype:
+        raise ShapesError("The config is not a whole one of Qwen3-VL: it names no dtype.")
     tied = text.get("tie_word_embeddings", config.get("tie_word_embeddings", False))
     return Shapes(
         hidden=int(text["hidden_size"]),
@@ -163,7 +177,7 @@ def _read(config: Mapping, text: Mapping, vision: Mapping) -> Shapes:
         vocabulary=int(text["vocab_size"]),
         longest=int(text["max_position_embeddings"]),
         tied=bool(tied),
-        dtype=str(config.get("dtype") or text.get("dtype") or config.get("torch_dtype")),
+        dtype=str(dtype),
         vision_depth=int(vision["depth"]),
         vision_hidden=int(vision["hidden_size"]),
         vision_ffn=int(vision["intermediate_size"]),
@@ -186,4 +200,5 @@ def _read_quantization(settings: Mapping | None) -> tuple[str, bool]:
             f"The weights are quantized with {method}; the planner knows bf16 and FP8 weights."
         )
     left_out = settings.get("modules_to_not_convert") or settings.get("ignored_layers") or []
-    return "fp8", any("visual" in name for name in left_out)
+    keeps = any("visual.blocks" in name or name.endswith("visual") for name in left_out)
+    return "fp8", keeps

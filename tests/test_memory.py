@@ -1,6 +1,7 @@
 """The memory planner against measured starts, figures worked out by hand, and bad input."""
 
 import csv
+import json
 import math
 import os
 import re
@@ -13,7 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from helpers.card import Card
 from helpers.memory import (
+    Change,
     Plan,
     PlanError,
     Settings,
@@ -24,10 +27,10 @@ from helpers.memory import (
     read_card,
     read_settings,
 )
-from helpers.memory_terms import count_encoder_tokens
+from helpers.memory_terms import LOADING, count_encoder_tokens
 from helpers.places import GIB, ROOT, Place, read_value
 from helpers.server import Server
-from helpers.server_log import LogError, StartFacts, find_shortage, read_facts
+from helpers.server_log import LogError, StartFacts, find_cause, find_shortage, read_facts
 from helpers.shapes import QWEN3_VL_4B, Shapes, ShapesError, read_shapes
 from tests.measure_memory import COLUMNS, TABLE, find_version
 
@@ -36,6 +39,8 @@ RTX_5090 = make_card("NVIDIA GeForce RTX 5090", 32607 / 1024)
 H100 = make_card("NVIDIA H100 80GB HBM3", 81559 / 1024)
 ROOMY = make_card("this processor", 64.0)
 ROOMY = replace(ROOMY, capability=(0, 0))
+QWEN3_VL_8B = replace(QWEN3_VL_4B, hidden=4096, ffn=12288, tied=False, vision_depth=27)
+QWEN3_VL_8B = replace(QWEN3_VL_8B, vision_hidden=1152, vision_ffn=4304, vision_out=4096)
 COURSE = {"image": 4, "video": 1}
 PROFILE = Settings(0.90, 16384, limit_mm_per_prompt=COURSE)
 
@@ -116,9 +121,7 @@ def test_the_table_holds_what_was_promised() -> None:
 def test_parameters() -> None:
     assert QWEN3_VL_4B.parameters == 4_437_815_808
     assert QWEN3_VL_4B.weight_bytes("bfloat16") == 2 * 4_437_815_808
-    larger = replace(QWEN3_VL_4B, hidden=4096, ffn=12288, tied=False, vision_depth=27)
-    larger = replace(larger, vision_hidden=1152, vision_ffn=4304, vision_out=4096)
-    assert larger.parameters == 8_767_123_696  # Qwen3-VL-8B
+    assert QWEN3_VL_8B.parameters == 8_767_123_696
 
 
 @pytest.mark.parametrize("folder", [POCKET, POCKET.with_name("trained")], ids=lambda p: p.name)
@@ -139,6 +142,7 @@ def test_fp8_weights_halve_the_matrices_alone() -> None:
     checkpoint = replace(shapes, quantization="fp8", keeps_vision=True)
     kept = checkpoint.weight_bytes("bfloat16") - shapes.weight_bytes("bfloat16", "fp8")
     assert kept == shapes.vision_matrices
+    assert checkpoint.weight_bytes("bfloat16", "fp8") == checkpoint.weight_bytes("bfloat16")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +162,11 @@ def test_the_whole_context_does_not_fit_on_a_5090() -> None:
     fits = int(plan.changes[0].value)
     assert plan.changes[0].flag == "--max-model-len"
     assert plan_memory(QWEN3_VL_4B, Settings(0.90, fits), card=RTX_5090).starts
-    assert not plan_memory(QWEN3_VL_4B, Settings(0.90, fits + 16), card=RTX_5090).starts
+    longer = plan_memory(QWEN3_VL_4B, Settings(0.90, fits + 16), card=RTX_5090)
+    assert fits + 16 == plan.longest_that_fits and longer.starts
+    assert longer.requests_at_once() == 0
+    assert f"never gets its last block: lower --max-model-len to {fits}." in longer.verdict
+    assert not plan_memory(QWEN3_VL_4B, Settings(0.90, fits + 32), card=RTX_5090).starts
 
 
 def test_fp8_kv_doubles_the_tokens() -> None:
@@ -183,6 +191,9 @@ def test_requests_at_once() -> None:
     assert plan.requests_at_once(16385) == 0
     few = plan_memory(QWEN3_VL_4B, replace(PROFILE, max_num_seqs=3), card=RTX_5090)
     assert few.requests_at_once(100) == 3
+    for length in (0, -1):
+        with pytest.raises(PlanError, match="at least 1 token"):
+            few.requests_at_once(length)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +238,17 @@ def test_no_video_frees_the_reserve_of_0_11() -> None:
     assert 1 * GIB < gained < 153_600 * 10_240 * 2
 
 
+def test_float32_doubles_what_is_held_in_numbers() -> None:
+    """Weights with vLLM's buffers, a layer's batch, pictures and clips; not the sampler."""
+    settings = replace(PROFILE, max_num_seqs=256, max_num_batched_tokens=32768)
+    half = plan_memory(QWEN3_VL_4B, settings, card=H100)
+    full = plan_memory(QWEN3_VL_4B, replace(settings, dtype="float32"), card=H100)
+    rest = round(LOADING * GIB)
+    assert size_of(full, "weights") - rest == 2 * (size_of(half, "weights") - rest)
+    for name in ("activations", "pictures and clips"):
+        assert size_of(full, name) == 2 * size_of(half, name)
+
+
 # The two kinds of out of memory, and the way out
 
 
@@ -257,6 +279,81 @@ def test_shortage_and_smallest_change(
     assert plan_memory(QWEN3_VL_4B, changed, card=card, version=version).starts
 
 
+def apply(plan: Plan, *changes: Change) -> Plan:
+    """The plan with changes read back from what they print."""
+    settings, card = plan.start.settings, plan.start.card
+    for change in changes:
+        value = read_value(change.value or None)
+        name = change.flag.removeprefix("--").replace("-", "_")
+        if change.flag.startswith("close"):
+            card = replace(card, free=card.total)
+        elif name == "limit_mm_per_prompt.video":
+            limits = dict(settings.limit_mm_per_prompt) | {"video": value}
+            settings = replace(settings, limit_mm_per_prompt=limits)
+        else:
+            settings = replace(settings, **{name.replace("VLLM_CPU_KVCACHE", "cpu").lower(): value})
+    return plan_memory(plan.start.shapes, settings, card=card, version=plan.start.version)
+
+
+CARDS = (RTX_5090, H100, make_card("small", 15.99), make_card("desktop", 31.84, 30), ROOMY)
+CARDS += (make_card("tiny", 11.99), replace(ROOMY, free=12 * GIB))
+
+
+@pytest.mark.parametrize("version", ["0.11.0", "0.26.0", "0.32.0"])
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: f"{card.name} {card.free / GIB:.1f}")
+def test_every_change_serves_a_request(card: Card, version: str) -> None:
+    cpu = card.capability == (0, 0)
+    shares = [(0.9, space) for space in (1, 4, 40)] if cpu else [(s, 4) for s in (0.3, 0.9, 0.99)]
+    for share, space in shares:
+        for length in (None, 109_872, 16_384, 4096):
+            for dtype in ("auto", "float32"):
+                settings = Settings(share, length, dtype=dtype, cpu_space=space)
+                plan = plan_memory(QWEN3_VL_4B, settings, card=card, version=version)
+                for change in plan.changes:
+                    again = apply(plan, change)
+                    assert again.starts and again.requests_at_once() >= 1, (plan, change)
+                if plan.pair:
+                    again = apply(plan, *plan.pair)
+                    assert again.starts and again.requests_at_once() >= 1, plan
+                    assert again.start.length >= 1024
+
+
+def test_two_changes_where_one_is_not_enough() -> None:
+    card = make_card("x", 31.84, 30.0)
+    plan = plan_memory(QWEN3_VL_4B, Settings(0.99), card=card)
+    assert not plan.changes
+    first, second = plan.pair
+    assert (first.flag, second.flag) == ("--gpu-memory-utilization", "--max-model-len")
+    assert f"these two together do: {first} and {second}." in plan.verdict
+    assert apply(plan, first, second).requests_at_once() == 1
+    assert not apply(plan, first).starts and not apply(plan, second).starts
+
+
+def test_smaller_batches_and_fewer_requests_are_offered() -> None:
+    card = make_card("small", 15.99)
+    settings = Settings(0.9, 8192, 512, 32768, limit_mm_per_prompt={"video": 0})
+    flags = [c.flag for c in plan_memory(QWEN3_VL_4B, settings, card=card).changes]
+    assert "--max-num-batched-tokens" in flags
+    settings = Settings(0.9, 8192, 1024, limit_mm_per_prompt={"video": 0})
+    flags = [c.flag for c in plan_memory(QWEN3_VL_4B, settings, card=card).changes]
+    assert "--max-num-seqs" in flags
+
+
+def test_fp8_weights_are_loaded_in_16_bits() -> None:
+    """An 8B model: 16.3 GiB of weights, 8.2 as FP8, on a card of 16 GB."""
+    card = make_card("small", 15.99)
+    asked = Settings(0.9, 4096, quantization="fp8", limit_mm_per_prompt={"video": 0})
+    plan = plan_memory(QWEN3_VL_8B, asked, card=card)
+    assert plan.shortage == "card" and not plan.changes and not plan.pair
+    assert "vLLM 0.11 loads the weights in 16 bits before it makes them FP8: 16." in plan.verdict
+    plain = plan_memory(QWEN3_VL_8B, replace(asked, quantization=None), card=card)
+    assert "--quantization" not in [change.flag for change in plain.changes]
+    ready_made = replace(QWEN3_VL_8B, quantization="fp8", keeps_vision=True)
+    for shapes, version in ((ready_made, "0.11.0"), (QWEN3_VL_8B, "0.32.0")):
+        plan = plan_memory(shapes, asked, card=card, version=version)
+        assert "in 16 bits" not in plan.verdict
+
+
 def test_the_change_is_the_smallest() -> None:
     plan = plan_memory(QWEN3_VL_4B, Settings(0.25, 8192), card=RTX_5090)
     share = float(plan.changes[0].value)
@@ -270,7 +367,12 @@ def test_a_model_larger_than_the_card() -> None:
     large = replace(QWEN3_VL_4B, layers=300)
     plan = plan_memory(large, Settings(0.9, 4096), card=make_card("small", 15.99))
     assert plan.shortage == "card" and not plan.changes
-    assert "smaller model" in plan.verdict
+    assert plan.verdict.endswith("Nothing helps: take a smaller model or a larger card.")
+    machine = replace(ROOMY, free=8 * GIB)
+    plan = plan_memory(large, Settings(max_model_len=4096, cpu_space=4), card=machine)
+    assert plan.verdict.endswith(
+        "Nothing helps: take a smaller model or a machine with more memory."
+    )
 
 
 def test_freeing_the_card_is_offered() -> None:
@@ -310,6 +412,35 @@ def test_the_plan_says_what_was_not_measured(version: str, words: str) -> None:
     assert words in str(plan) and words in plan._repr_markdown_()
 
 
+@pytest.mark.parametrize(
+    ("changes", "shapes"),
+    [
+        ({"quantization": "fp8"}, QWEN3_VL_4B),
+        ({"kv_cache_dtype": "fp8"}, QWEN3_VL_4B),
+        ({"dtype": "float32"}, QWEN3_VL_4B),
+        ({}, QWEN3_VL_8B),
+    ],
+)
+def test_other_models_and_numbers_were_not_measured(changes: dict, shapes: Shapes) -> None:
+    plan = plan_memory(shapes, replace(PROFILE, **changes), card=H100, version="0.26.0")
+    assert "No such start of vLLM 0.26 on a GPU has been measured" in str(plan)
+    assert "Held against" not in str(plan)
+
+
+def test_sources_are_those_of_the_figure() -> None:
+    new = str(plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090, version="0.32.0"))
+    old = str(plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090))
+    assert "28 bytes a word; 0.11.0's sampler, counted on a CPU" in old
+    assert "0.11.0's sampler" not in new
+    many = replace(PROFILE, max_num_seqs=1024)
+    words = str(plan_memory(QWEN3_VL_4B, many, card=RTX_5090, version="0.32.0"))
+    assert "1,024 requests, 4 bytes a word; computed" in words
+    large = str(plan_memory(QWEN3_VL_4B, PROFILE, card=H100, version="0.26.0"))
+    assert "a batch of 8,192 tokens; formula, 2 % above the H100's 0.63 GiB" in large
+    assert "2 % above" not in str(plan_memory(QWEN3_VL_8B, PROFILE, card=H100, version="0.26.0"))
+    assert "with vLLM's buffers and 0.06 GiB measured" in large
+
+
 def test_every_term_has_a_source_and_the_sum_is_the_share() -> None:
     for version in ("0.11.0", "0.26.0", "0.32.0"):
         plan = plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090, version=version)
@@ -328,8 +459,9 @@ def plan_cpu(card: object = ROOMY, version: str = "0.11.0", **settings: object) 
 def test_cpu_space_that_one_request_needs() -> None:
     plan = plan_cpu(cpu_space=1)
     assert plan.shortage == "budget"
-    assert str(plan.changes[0]).startswith("`VLLM_CPU_KVCACHE_SPACE=2`")
-    assert plan_cpu(cpu_space=2).starts
+    assert str(plan.changes[0]).startswith("`VLLM_CPU_KVCACHE_SPACE=3`")
+    assert plan_cpu(cpu_space=2).starts and not plan_cpu(cpu_space=2).requests_at_once()
+    assert plan_cpu(cpu_space=3).requests_at_once() == 1
     assert plan_cpu(cpu_space=1, max_model_len=int(plan.changes[1].value)).starts
 
 
@@ -338,6 +470,25 @@ def test_cpu_space_that_the_machine_has_not() -> None:
     plan = plan_cpu(small, cpu_space=40, max_model_len=16384)
     assert plan.shortage == "card"
     assert plan_cpu(small, cpu_space=int(plan.changes[0].value), max_model_len=16384).starts
+
+
+def test_cpu_space_that_is_not_set() -> None:
+    plan = plan_cpu(max_model_len=4096)
+    assert plan.start.space == 4 and plan.kv_memory == 4 * GIB
+    assert "0.11's default; " in str(plan) and "VLLM_CPU_KVCACHE_SPACE" not in str(plan)
+    assert "VLLM_CPU_KVCACHE_SPACE; " in str(plan_cpu(max_model_len=4096, cpu_space=4))
+    with pytest.raises(PlanError, match=r"vLLM 0\.32\.0 sizes the KV cache .* set cpu_space"):
+        plan_cpu(version="0.32.0")
+
+
+def test_a_version_that_was_not_read_on_a_cpu() -> None:
+    plan = plan_cpu(version="0.27.1", cpu_space=4, max_model_len=4096)
+    assert plan.notes == ("vLLM 0.27.1 was not read; planned as 0.26 is.",)
+
+
+def test_half_the_numbers_are_offered_on_a_cpu() -> None:
+    plan = plan_cpu(cpu_space=1, max_model_len=200_000)
+    assert "`--dtype bfloat16` (rounded numbers)" in map(str, plan.changes)
 
 
 def test_this_machine_is_read_where_no_card_is_given() -> None:
@@ -365,6 +516,22 @@ def test_this_machine_is_read_where_no_card_is_given() -> None:
         ({"dtype": "int8"}, "dtype"),
         ({"limit_mm_per_prompt": {"image": -1}}, "below 0"),
         ({"cpu_space": 0}, "at least 1"),
+        ({"cpu_space": "4"}, "a whole number is wanted"),
+        ({"cpu_space": True}, "a whole number is wanted"),
+        ({"gpu_memory_utilization": "0.9"}, "a number is wanted"),
+        ({"gpu_memory_utilization": True}, "a number is wanted"),
+        ({"gpu_memory_utilization": None}, "a number is wanted"),
+        ({"gpu_memory_utilization": math.nan}, "share of the card"),
+        ({"enforce_eager": 1}, "True or False is wanted"),
+        ({"enforce_eager": "yes"}, "True or False is wanted"),
+        ({"dtype": ["bfloat16"]}, "a name is wanted"),
+        ({"limit_mm_per_prompt": 3}, "a mapping"),
+        ({"limit_mm_per_prompt": None}, "a mapping"),
+        ({"limit_mm_per_prompt": {"audio": 1}}, "names 'audio'"),
+        ({"limit_mm_per_prompt": {"image": "4"}}, "whole numbers are wanted"),
+        ({"limit_mm_per_prompt": {"image": True}}, "whole numbers are wanted"),
+        ({"limit_mm_per_prompt": {"video": {"num_frames": 8}}}, "whole numbers are wanted"),
+        ({"limit_mm_per_prompt": {"video": {"count": -1}}}, "below 0"),
     ],
 )
 def test_impossible_settings(settings: dict[str, object], words: str) -> None:
@@ -372,7 +539,13 @@ def test_impossible_settings(settings: dict[str, object], words: str) -> None:
         plan_memory(QWEN3_VL_4B, Settings(**settings), card=RTX_5090)
 
 
-@pytest.mark.parametrize("version", ["", "latest", "0.8.5"])
+def test_the_long_form_of_the_limits() -> None:
+    long = {"image": {"count": 4, "width": 512}, "video": {"count": 0}}
+    plan = plan_memory(QWEN3_VL_4B, Settings(0.9, 8192, limit_mm_per_prompt=long), card=RTX_5090)
+    assert plan.start.settings.limit_mm_per_prompt == {"image": 4, "video": 0}
+
+
+@pytest.mark.parametrize("version", ["", "latest", "0.8.5", None, 0.11, (0, 11)])
 def test_impossible_versions(version: str) -> None:
     with pytest.raises(PlanError):
         plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090, version=version)
@@ -381,6 +554,15 @@ def test_impossible_versions(version: str) -> None:
 def test_impossible_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PlanError, match="cannot have"):
         make_card("odd", 16, 24)
+    for total in ("16", None, True, math.nan, math.inf):
+        with pytest.raises(PlanError, match="no size of a card"):
+            make_card("odd", total)
+    with pytest.raises(PlanError, match="no size of a card"):
+        make_card("odd", 16, "all")
+    with pytest.raises(PlanError, match="none that vLLM could use"):
+        make_card("odd", 0.5)
+    with pytest.raises(PlanError, match="make_card describes one"):
+        plan_memory(QWEN3_VL_4B, PROFILE, card="RTX 5090")
     from helpers import memory
     from helpers.card import Nvidia
 
@@ -404,6 +586,56 @@ def test_other_configs(config: dict[str, object], words: str) -> None:
         plan_memory(config, PROFILE, card=RTX_5090)
 
 
+WHOLE = json.loads((POCKET / "config.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "words"),
+    [
+        ("text_config", "num_attention_heads", 0, "heads is 0"),
+        ("text_config", "num_hidden_layers", -3, "layers is -3"),
+        ("text_config", "hidden_size", math.inf, "OverflowError"),
+        ("text_config", "vocab_size", [], "TypeError"),
+        ("vision_config", "depth", 0, "vision_depth is 0"),
+        ("vision_config", "deepstack_visual_indexes", None, "TypeError"),
+    ],
+)
+def test_broken_counts(part: str, name: str, value: object, words: str) -> None:
+    with pytest.raises(ShapesError, match=f"not a whole one of Qwen3-VL: .*{words}"):
+        read_shapes(WHOLE | {part: WHOLE[part] | {name: value}})
+
+
+def test_broken_configs() -> None:
+    with pytest.raises(ShapesError, match="AttributeError"):
+        read_shapes(WHOLE | {"quantization_config": "fp8"})
+    flat = dict.fromkeys(("num_attention_heads", "head_dim"), 0)
+    with pytest.raises(ShapesError, match="ZeroDivisionError"):
+        read_shapes(WHOLE | {"text_config": WHOLE["text_config"] | flat})
+    names = ("dtype", "torch_dtype")
+    text = {name: value for name, value in WHOLE["text_config"].items() if name not in names}
+    top = {name: value for name, value in WHOLE.items() if name not in names}
+    with pytest.raises(ShapesError, match="names no dtype"):
+        read_shapes(top | {"text_config": text})
+    none = WHOLE["vision_config"] | {"deepstack_visual_indexes": []}
+    assert read_shapes(WHOLE | {"vision_config": none}).deepstack == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "keeps"),
+    [
+        ("model.visual.blocks.0.attn.qkv", True),
+        ("model.visual", True),
+        ("visual", True),
+        ("model.visual.merger.linear_fc1", False),
+        ("lm_head", False),
+    ],
+)
+def test_a_vision_tower_that_is_left_out(name: str, keeps: bool) -> None:
+    settings = {"quant_method": "fp8", "modules_to_not_convert": [name]}
+    shapes = read_shapes(WHOLE | {"quantization_config": settings})
+    assert (shapes.quantization, shapes.keeps_vision) == ("fp8", keeps)
+
+
 def test_other_quantizations() -> None:
     config = {"model_type": "qwen3_vl", "quantization_config": {"quant_method": "awq"}}
     with pytest.raises(ShapesError, match="awq"):
@@ -413,6 +645,10 @@ def test_other_quantizations() -> None:
 def test_missing_and_broken_config_files(tmp_path: Path) -> None:
     with pytest.raises(ShapesError, match=r"There is no .*config\.json"):
         read_shapes(tmp_path)
+    with pytest.raises(ShapesError, match="A hub name is no folder: notebook 01 downloads"):
+        read_shapes("Qwen/Qwen3-VL-4B-Instruct")
+    with pytest.raises(ShapesError, match=rf"There is no {Path.home()}/no_such_model"):
+        read_shapes("~/no_such_model")
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ShapesError, match="is no JSON"):
         read_shapes(tmp_path)
@@ -467,6 +703,9 @@ def test_plan_beside_a_log() -> None:
     assert "138,096" in str(comparison) and "<td>138,096</td>" in comparison._repr_html_()
     lost = replace(read_facts(LOG), kv_tokens=100_000)
     assert not compare_memory(plan, lost).agrees
+    for change in ({"device": "cpu"}, {"max_model_len": 8192}, {"kv_tokens": None}):
+        assert not compare_memory(plan, replace(read_facts(LOG), **change)).agrees, change
+    assert compare_memory(plan, replace(read_facts(LOG), max_model_len=None)).agrees
     silent = StartFacts("0.11.0", "cuda", {}, "card")
     assert compare_memory(plan, silent).kv_error is None
     assert not compare_memory(plan, silent).agrees
@@ -500,6 +739,13 @@ def test_outcome_in_a_log(line: str, outcome: str) -> None:
     assert find_shortage(line) == (outcome if outcome in ("budget", "card") else "")
 
 
+@pytest.mark.parametrize("device", ["device", "device cuda:0"])
+def test_cause_of_a_card_that_is_full(device: str) -> None:
+    """0.32 names the device."""
+    line = f"ValueError: Free memory on {device} (20.1/31.4 GiB) on startup is less than desired"
+    assert "Only 20.1 of the card's 31.4 GiB are free" in find_cause(line)
+
+
 def test_arguments_that_cannot_be_read() -> None:
     log = VERSION + "non-default args: {'limits': <object at 0x7f>}"
     assert read_facts(log).arguments == {}
@@ -510,6 +756,31 @@ def test_settings_from_flags() -> None:
     settings = read_settings(flags | {"limit_mm_per_prompt.video": 0}, {})
     assert settings == Settings(max_model_len=4096, limit_mm_per_prompt={"image": 2, "video": 0})
     assert read_settings({}, {"VLLM_CPU_KVCACHE_SPACE": "7"}).cpu_space == 7
+    assert read_settings({}, {}).cpu_space is None
+    with pytest.raises(PlanError, match="has to be a whole number of GiB"):
+        read_settings({}, {"VLLM_CPU_KVCACHE_SPACE": "4 GiB"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tensor_parallel_size", 2),
+        ("pipeline_parallel_size", 2),
+        ("kv_cache_memory_bytes", 10**9),
+        ("kv_cache_memory", 10**9),
+        ("block_size", 32),
+        ("num_gpu_blocks_override", 100),
+        ("cpu_offload_gb", 4),
+        ("enable_lora", True),
+        ("speculative_config", {"method": "ngram"}),
+    ],
+)
+def test_flags_that_the_planner_does_not_know(name: str, value: object) -> None:
+    flag = "--" + name.replace("_", "-")
+    with pytest.raises(PlanError, match=f"does not know {flag}, and the memory depends on it"):
+        read_settings({name: value})
+    harmless = {"tensor_parallel_size": 1, "enable_lora": False, "cpu_offload_gb": 0}
+    assert read_settings(harmless) == Settings()
 
 
 def test_defaults_of_a_large_card() -> None:

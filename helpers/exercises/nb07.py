@@ -96,7 +96,7 @@ def _judge_settings(settings: Settings) -> Verdict:
     plan = plan_memory(QWEN3_VL_4B, settings, card=SMALL_CARD, version="0.11.0")
     if settings.quantization:
         return wrong("The weights are to stay in bf16; leave quantization out.")
-    if settings.limit_mm_per_prompt.get("image", 1) < 1:
+    if plan.start.settings.limit_mm_per_prompt.get("image", 1) < 1:
         return wrong("Each request brings a picture: let limit_mm_per_prompt have at least one.")
     if plan.start.length < LENGTH:
         return wrong(f"max_model_len {plan.start.length:,} refuses a request of {LENGTH:,} tokens.")

@@ -92,7 +92,7 @@ def check_server(answer: object) -> Verdict:
         return wrong(str(error))
     except TypeError:
         return wrong("A value is of the wrong kind: numbers without quotes, kv_cache_dtype with.")
-    if settings.limit_mm_per_prompt.get("image", 1) < 1:
+    if plan.start.settings.limit_mm_per_prompt.get("image", 1) < 1:
         return wrong("A request is to carry a picture: leave image at 1 or more.")
     if not plan.starts:
         return wrong(plan.verdict)
