@@ -63,8 +63,8 @@ class Engine:
     taken from the share. `spare_block`: whether the check at the start holds back the one block
     that vLLM keeps for itself. `counts_requests`: whether the log's KV tokens are requests of the
     greatest length times that length. `loads_wide`: whether quantization="fp8" first loads the
-    weights in 16 bits (0.11.0's Fp8LinearMethod.create_weights); False for 0.26 and 0.32 means
-    that it is not known there.
+    weights in 16 bits (0.11.0's Fp8LinearMethod.create_weights); 0.26 and 0.32 make them FP8 layer
+    by layer (quantization/online/fp8.py).
     """
 
     version: tuple[int, int]
@@ -97,7 +97,7 @@ ENGINES = (
         graphs_inside=False,
         spare_block=False,
         counts_requests=True,
-        loads_wide=False,  # not known
+        loads_wide=False,
     ),
     Engine(
         version=(0, 32),
@@ -106,7 +106,7 @@ ENGINES = (
         graphs_inside=True,
         spare_block=True,
         counts_requests=True,
-        loads_wide=False,  # not known
+        loads_wide=False,
     ),
 )
 
