@@ -11,13 +11,14 @@ VLLM_CPU_KVCACHE_SPACE says. Built in notebook 07.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from helpers.card import Card, read_nvidia
+from helpers.memory_changes import Change, advise, advise_less, find_changes, find_pair
 from helpers.memory_terms import (
     PlanError,
     Settings,
@@ -47,7 +48,6 @@ __all__ = [
 ]
 
 
-SHORTEST = 1024  # tokens; a shorter --max-model-len is no advice beside a second change
 # Flags that change the memory in a way that the planner has no formula for, and their defaults.
 UNPLANNED = {
     "tensor_parallel_size": 1,
@@ -60,19 +60,6 @@ UNPLANNED = {
     "enable_lora": False,
     "speculative_config": None,
 }
-
-
-@dataclass(frozen=True)
-class Change:
-    """One flag that would make the server start, its value, and what that costs."""
-
-    flag: str
-    value: str
-    cost: str
-
-    def __str__(self) -> str:
-        joint = "" if not self.value else " " if self.flag.startswith("--") else "="
-        return f"`{self.flag}{joint}{self.value}` ({self.cost})"
 
 
 @dataclass(frozen=True)
@@ -142,6 +129,12 @@ class Plan:
         whole = (self.blocks - 1) // self.start.count_blocks(length)
         return min(max(whole, 0), self.start.seqs)
 
+    def again(self, settings: Settings | None = None, card: Card | None = None) -> "Plan":
+        """The same start with other settings, or on another card."""
+        start = self.start
+        settings, card = settings or start.settings, card or start.card
+        return plan_memory(start.shapes, settings, card=card, version=start.version)
+
     @property
     def taken(self) -> int:
         """Bytes that are gone before the KV cache gets the rest."""
@@ -155,26 +148,26 @@ class Plan:
     @cached_property
     def changes(self) -> tuple[Change, ...]:
         """Single changes that make the server start, the smallest sacrifice first."""
-        return tuple(_find_changes(self)) if self.shortage else ()
+        return tuple(find_changes(self)) if self.shortage else ()
 
     @cached_property
     def pair(self) -> tuple[Change, ...]:
         """Two changes that make the server start together, where no single one does."""
-        return _find_pair(self) if self.shortage and not self.changes else ()
+        return find_pair(self) if self.shortage and not self.changes else ()
 
     @property
     def verdict(self) -> str:
         """One to three sentences: it starts and what fits, or why not and what to change."""
         if not self.starts:
             return (
-                f"It does not start (out of memory, {self.shortage}): {self.reason} {_advise(self)}"
+                f"It does not start (out of memory, {self.shortage}): {self.reason} {advise(self)}"
             )
         many = self.requests_at_once()
         sentence = (
             f"It starts: {self.kv_tokens:,} tokens of KV cache; requests of "
             f"{self.start.length:,} tokens that fit at once: {many:,}."
         )
-        return sentence if many else f"{sentence} {_advise_less(self)}"
+        return sentence if many else f"{sentence} {advise_less(self)}"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -380,148 +373,3 @@ def _find_budget_shortage(plan: Plan) -> str:
         f"one request of {start.length:,} tokens needs {_gib(start.request_bytes)} of KV cache, "
         f"and {_gib(plan.kv_memory)} are left for it."
     )
-
-
-def _advise(plan: Plan) -> str:
-    """What to do about a start that fails, in one sentence."""
-    if plan.changes:
-        return f"Smallest change: {plan.changes[0]}."
-    if plan.pair:
-        return f"No single flag helps, these two together do: {plan.pair[0]} and {plan.pair[1]}."
-    larger = "a machine with more memory" if plan.start.on_cpu else "a larger card"
-    return f"Nothing helps: take a smaller model or {larger}."
-
-
-def _advise_less(plan: Plan) -> str:
-    """What to do about a start that serves no request of the full length, in one sentence."""
-    lower = "give the KV cache more memory"
-    if plan.longest_served:
-        lower = f"lower --max-model-len to {plan.longest_served}"
-    return f"A request of the full length never gets its last block: {lower}."
-
-
-def _find_changes(plan: Plan) -> Iterator[Change]:
-    """Every single change with which the server starts and serves, the smallest sacrifice first."""
-    for again, change in _try_changes(plan, _list_changes(plan)):
-        if again.requests_at_once():
-            yield change
-    if plan.shortage == "card":
-        yield from _say_what_to_free(plan)
-
-
-def _find_pair(plan: Plan) -> tuple[Change, ...]:
-    """The first change after which a shorter length is enough, and that length."""
-    firsts = [*_take_what_is_free(plan), *_list_changes(plan)]
-    for again, first in _try_changes(plan, firsts):
-        for last, second in _try_changes(again, _shorten(again)):
-            if last.start.length >= SHORTEST and last.requests_at_once():
-                return first, second
-    return ()
-
-
-def _try_changes(
-    plan: Plan, candidates: Iterable[tuple[Settings, Change]]
-) -> Iterator[tuple[Plan, Change]]:
-    """Each candidate with its plan; what vLLM would refuse is left out."""
-    for settings, change in candidates:
-        try:
-            again = _plan_again(plan, settings)
-        except PlanError:
-            continue
-        yield again, change
-
-
-def _plan_again(plan: Plan, settings: Settings) -> Plan:
-    start = plan.start
-    return plan_memory(start.shapes, settings, card=start.card, version=start.version)
-
-
-def _list_changes(plan: Plan) -> Iterator[tuple[Settings, Change]]:
-    return _list_cpu_changes(plan) if plan.start.on_cpu else _list_gpu_changes(plan)
-
-
-def _list_cpu_changes(plan: Plan) -> Iterator[tuple[Settings, Change]]:
-    start = plan.start
-    space, cost = (start.free - plan.taken) // GIB, "less KV cache"
-    if plan.shortage == "budget":
-        needed = start.request_bytes + start.block * start.token_bytes  # and vLLM's own block
-        space, cost = math.ceil(needed / GIB), "GiB of the machine's memory"
-    again = replace(start.settings, cpu_space=space)
-    yield again, Change("VLLM_CPU_KVCACHE_SPACE", str(space), cost)
-    yield from _shorten(plan)
-    if start.dtype == "float32":
-        yield _change(plan, "--dtype", "bfloat16", "rounded numbers")
-
-
-def _list_gpu_changes(plan: Plan) -> Iterator[tuple[Settings, Change]]:
-    settings, start = plan.start.settings, plan.start
-    if share := _find_share(plan):
-        yield _change_share(plan, share)
-    yield from _shorten(plan)
-    if start.batch > 2048:
-        yield _change(plan, "--max-num-batched-tokens", 2048, "long prompts take more steps")
-    if start.seqs > 64:
-        yield _change(plan, "--max-num-seqs", 64, "fewer requests at once")
-    if not settings.enforce_eager:
-        yield _change(plan, "--enforce-eager", True, "no CUDA graphs, slower replies")
-    if settings.limit_mm_per_prompt.get("video", 1):
-        limits = dict(settings.limit_mm_per_prompt) | {"video": 0}
-        again = replace(settings, limit_mm_per_prompt=limits)
-        yield again, Change("--limit-mm-per-prompt.video", "0", "no clips")
-    if start.dtype == "float32":
-        yield _change(plan, "--dtype", "bfloat16", "rounded numbers")
-    if settings.kv_cache_dtype == "auto":
-        yield _change(plan, "--kv-cache-dtype", "fp8", "keys and values rounded to one byte")
-    if not (settings.quantization or start.shapes.quantization):
-        yield _change(plan, "--quantization", "fp8", "weights rounded to one byte")
-
-
-def _change(plan: Plan, flag: str, value: int | str, cost: str) -> tuple[Settings, Change]:
-    name = flag.removeprefix("--").replace("-", "_")
-    shown = "" if value is True else str(value)
-    return replace(plan.start.settings, **{name: value}), Change(flag, shown, cost)
-
-
-def _change_share(plan: Plan, share: float) -> tuple[Settings, Change]:
-    lower = share < plan.start.settings.gpu_memory_utilization
-    cost = "less KV cache" if lower else "the card has it to spare"
-    again = replace(plan.start.settings, gpu_memory_utilization=share)
-    return again, Change("--gpu-memory-utilization", f"{share:.2f}", cost)
-
-
-def _shorten(plan: Plan) -> Iterator[tuple[Settings, Change]]:
-    """The greatest length of which the KV cache holds a whole request."""
-    if plan.shortage == "budget" and 0 < plan.longest_served < plan.start.length:
-        length = plan.longest_served
-        yield _change(plan, "--max-model-len", length, "longer requests are refused")
-
-
-def _find_share(plan: Plan) -> float:
-    """The nearest share, in hundredths, with which the server serves; 0 when there is none."""
-    now = plan.start.settings.gpu_memory_utilization
-    up = range(math.floor(now * 100 + 1e-9) + 1, 100)
-    down = range(math.ceil(now * 100 - 1e-9) - 1, 0, -1)
-    for hundredth in up if plan.shortage == "budget" else down:
-        again = replace(plan.start.settings, gpu_memory_utilization=hundredth / 100)
-        if _plan_again(plan, again).requests_at_once():
-            return hundredth / 100
-    return 0.0
-
-
-def _take_what_is_free(plan: Plan) -> Iterator[tuple[Settings, Change]]:
-    """The greatest share, in hundredths, that the card has room for."""
-    for hundredth in range(99, 0, -1) if not plan.start.on_cpu else ():
-        settings, change = _change_share(plan, hundredth / 100)
-        if _plan_again(plan, settings).shortage != "card":
-            yield settings, change
-            return
-
-
-def _say_what_to_free(plan: Plan) -> Iterator[Change]:
-    """Closing other programs, where the whole card would be enough."""
-    start = plan.start
-    empty = replace(start.card, free=start.card.total)
-    again = plan_memory(start.shapes, start.settings, card=empty, version=start.version)
-    if again.requests_at_once():
-        what = f"close what else uses the {'memory' if start.on_cpu else 'card'}"
-        yield Change(what, "", "the settings stay as they are")
