@@ -2,7 +2,7 @@
 
 Formulas were read in vLLM 0.11.0, 0.26.0 and 0.32.0 (v1/worker/gpu_worker.py,
 v1/worker/gpu_model_runner.py, v1/worker/gpu/model_runner.py, v1/core/kv_cache_utils.py,
-multimodal/encoder_budget.py). Measured figures are from starts on an H100 with 80 GB, vLLM 0.26.0
+multimodal/encoder_budget.py). Measured figures are from starts on an H100 and an H200, vLLM 0.26.0
 and random weights of Qwen3-VL-4B's shapes: tests/memory_measurements.csv has them all.
 """
 
@@ -16,12 +16,13 @@ from helpers.errors import CourseError
 from helpers.places import GIB
 from helpers.shapes import BYTES, QWEN3_VL_4B, Shapes
 
-CUDA_HIDES = 0.47  # GiB: an H100 has 79.65 GiB by nvidia-smi (81,559 MiB) and 79.18 by CUDA
+CUDA_HIDES = 0.47  # GiB: an H100 has 79.65 by nvidia-smi and 79.18 by CUDA (an H200 0.60 less)
 CONTEXT = 0.52  # GiB that CUDA takes before vLLM looks at what is free
 LOADING = 0.06  # GiB of the measured 8.69 that parameters and buffers do not explain
 OTHER = 0.22
 COMPILING = 0.32  # GiB that the trial run of a compiled model takes at least; 0.17 uncompiled
-GRAPHS = ((256, 0.61), (1024, 1.01))  # GiB for a server of at most so many requests
+# GiB of CUDA graphs for a server of at most so many requests.
+GRAPHS = ((16, 0.15), (64, 0.24), (256, 0.61), (1024, 1.01))
 PYTHON = {"0.11": 3.4, "0.26": 4.1, "0.32": 4.1}  # GiB of all processes on a CPU (RSS)
 IMAGE_TOKENS = 16_384  # the largest picture, 16,777,216 pixels
 VIDEO_TOKENS = 12_288  # the largest clip, 25,165,824 pixels in all frames
@@ -30,9 +31,9 @@ UNLIMITED = 999  # pictures or clips in one prompt
 KV_TYPES = ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")
 CPU_SPACE = 4  # GiB, 0.11.0's default for VLLM_CPU_KVCACHE_SPACE
 CPU_BLOCK, GPU_BLOCK = 128, 16  # tokens
-MEASURED, GAP = "0.26", "0.3 %"
+MEASURED, GAP = "0.26", 0.4  # %, the most that a planned KV cache was off
 FROM_CONFIG = "formula from config.json"
-ON_H100 = "measured: H100, vLLM 0.26.0, 4B shapes"
+ON_CARDS = "measured: H100 and H200, vLLM 0.26.0, 4B shapes"
 
 # Each setting's kind, and how an error names it.
 KINDS = {
@@ -206,11 +207,9 @@ class Start:
 
     @property
     def measured(self) -> bool:
-        """Whether starts of this model, version and kind of numbers have been measured."""
-        settings = self.settings
-        plain = settings.quantization is None and settings.kv_cache_dtype == "auto"
+        """Whether starts of this model and version have been measured, with or without FP8."""
         same = self.shapes == QWEN3_VL_4B and self.dtype == QWEN3_VL_4B.dtype
-        return self.engine.name == MEASURED and same and plain
+        return self.engine.name == MEASURED and same
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -229,12 +228,12 @@ class Start:
 
     def _say_what_was_measured(self) -> str:
         if self.measured:
-            return f"Held against measured starts ({ON_H100}): at most {GAP} off in the KV cache."
+            return f"Held against starts ({ON_CARDS}): at most {GAP} % off in the KV cache."
         name = self.engine.name
         start = f"such start of vLLM {name}" if name == MEASURED else f"start of vLLM {name}"
         return (
             f"No {start} on a GPU has been measured: parameters and bytes a token are exact, the "
-            "rest is computed from its source or from the H100's starts of the 4B."
+            "rest is computed from its source or from the measured starts of the 4B."
         )
 
     def __str__(self) -> str:
@@ -355,10 +354,10 @@ def list_terms(start: Start) -> tuple[Term, ...]:
     weights_source = f"{FROM_CONFIG}, with vLLM's buffers and {LOADING} GiB measured"
     return (
         Term("weights", weights, weights_source),
-        Term("other", round(OTHER * GIB), f"CUDA's libraries; {ON_H100}"),
+        Term("other", round(OTHER * GIB), f"CUDA's libraries; {ON_CARDS}"),
         Term("activations", work, work_source),
         Term("pictures and clips", encoder, encoder_source),
-        Term("CUDA graphs", graphs, ON_H100, inside=start.engine.graphs_inside),
+        Term("CUDA graphs", graphs, ON_CARDS, inside=start.engine.graphs_inside),
     )
 
 
@@ -397,7 +396,7 @@ def _count_working(start: Start) -> tuple[int, str]:
     sampler = start.seqs * start.shapes.vocabulary * word
     compiling = 0 if start.settings.enforce_eager else round(COMPILING * GIB)
     if compiling >= max(layer, sampler):
-        return compiling, f"compiling the model; {ON_H100}"
+        return compiling, f"compiling the model; {ON_CARDS}"
     if layer >= sampler:
         return layer, f"a batch of {start.batch:,} tokens; {_say_layer_source(start)}"
     how = "0.11.0's sampler, counted on a CPU" if start.engine.name == "0.11" else "computed"
@@ -406,7 +405,8 @@ def _count_working(start: Start) -> tuple[int, str]:
 
 def _say_layer_source(start: Start) -> str:
     known = start.shapes == QWEN3_VL_4B and start.dtype == QWEN3_VL_4B.dtype
-    return "formula, 2 % above the H100's 0.63 GiB" if known and start.batch == 8192 else "formula"
+    known = known and start.batch == 8192 and not start.settings.quantization
+    return "formula, 2 % above the measured 0.63 GiB" if known else "formula"
 
 
 def _count_graphs(start: Start) -> int:

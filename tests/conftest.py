@@ -1,6 +1,7 @@
 """What the tests share: free ports, and one vLLM server for all that only talk to it."""
 
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ from helpers.server import Server
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9][0-9]_*.ipynb"))
+
+# A shell's background job (`make test &`) starts with ctrl-C ignored, and what it starts inherits
+# that; the tests interrupt what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def find_free_port() -> int:

@@ -27,7 +27,7 @@ from helpers.memory import (
     read_card,
     read_settings,
 )
-from helpers.memory_terms import LOADING, count_encoder_tokens
+from helpers.memory_terms import GAP, LOADING, count_encoder_tokens
 from helpers.places import GIB, ROOT, Place, read_value
 from helpers.server import Server
 from helpers.server_log import LogError, StartFacts, find_cause, find_shortage, read_facts
@@ -93,8 +93,12 @@ def test_plan_against_a_measured_start(line: dict[str, str]) -> None:
         assert plan.kv_tokens == pytest.approx(measured, rel=0.02)
         if line["machine"] == "CPU":
             assert plan.kv_tokens == measured
-    if line["model_len_that_fits"] and line["machine"] == "CPU":
-        assert plan.longest_that_fits == int(line["model_len_that_fits"])
+        elif "--data-parallel-size" not in line["flags"]:  # of two engines the log shows one
+            assert plan.kv_tokens == pytest.approx(measured, rel=GAP / 100)
+            assert plan.start.measured
+    if line["model_len_that_fits"]:
+        off = 0 if line["machine"] == "CPU" else GAP / 100
+        assert plan.longest_that_fits == pytest.approx(int(line["model_len_that_fits"]), rel=off)
 
 
 @pytest.mark.parametrize("line", REFUSED, ids=name_line)
@@ -109,7 +113,11 @@ def test_the_table_holds_what_was_promised() -> None:
         starts = [x for x in lines if (x["machine"], x["vllm"]) == ("CPU", version)]
         assert len(starts) >= 4, version
         assert {"ready", "budget"} <= {x["outcome"] for x in starts}, version
-    assert any("H100" in x["machine"] for x in lines)
+    cards = [x for x in lines if x["machine"] != "CPU"]
+    assert len({x["budget_gib"] for x in cards if x["outcome"] == "ready"}) >= 5
+    assert sum(x["outcome"] in ("budget", "card") for x in cards) >= 2
+    for flag in ("--quantization fp8", "--kv-cache-dtype fp8", "--max-num-seqs 16 "):
+        assert any(flag in x["flags"] for x in cards), flag
     keys = [(x["start"], x["machine"], x["vllm"], x["model"]) for x in lines]
     assert len(keys) == len(set(keys))
     assert all(x["date"] and x["source"] for x in lines)
@@ -400,7 +408,7 @@ def test_a_tight_share_is_warned_of() -> None:
     [
         ("0.11.0", "No start of vLLM 0.11 on a GPU has been measured"),
         ("0.32.0", "No start of vLLM 0.32 on a GPU has been measured"),
-        ("0.26.0", "Held against measured starts"),
+        ("0.26.0", "Held against starts (measured: H100 and H200"),
         ("0.27.1", "0.27.1 was not read"),
     ],
 )
@@ -413,8 +421,6 @@ def test_the_plan_says_what_was_not_measured(version: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "shapes"),
     [
-        ({"quantization": "fp8"}, QWEN3_VL_4B),
-        ({"kv_cache_dtype": "fp8"}, QWEN3_VL_4B),
         ({"dtype": "float32"}, QWEN3_VL_4B),
         ({}, QWEN3_VL_8B),
     ],
@@ -434,7 +440,7 @@ def test_sources_are_those_of_the_figure() -> None:
     words = str(plan_memory(QWEN3_VL_4B, many, card=RTX_5090, version="0.32.0"))
     assert "1,024 requests, 4 bytes a word; computed" in words
     large = str(plan_memory(QWEN3_VL_4B, PROFILE, card=H100, version="0.26.0"))
-    assert "a batch of 8,192 tokens; formula, 2 % above the H100's 0.63 GiB" in large
+    assert "a batch of 8,192 tokens; formula, 2 % above the measured 0.63 GiB" in large
     assert "2 % above" not in str(plan_memory(QWEN3_VL_8B, PROFILE, card=H100, version="0.26.0"))
     assert "with vLLM's buffers and 0.06 GiB measured" in large
 

@@ -88,8 +88,6 @@ def check_settings(answer: object) -> Verdict:
         return _judge_settings(answer)
     except CourseError as error:
         return wrong(str(error))
-    except (TypeError, ValueError, AttributeError) as error:
-        return wrong(f"A value has the wrong kind: {error}.")
 
 
 def _judge_settings(settings: Settings) -> Verdict:
