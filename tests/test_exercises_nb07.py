@@ -114,7 +114,7 @@ def test_right_settings(answer: object) -> None:
         ({"quantization": "fp8"}, "stay in bf16"),
         ({"limit_mm_per_prompt": {"image": 0, "video": 0}}, "brings a picture"),
         ({"max_model_len": 4096}, "refuses a request of 8,192"),
-        ({"max_num_seqs": 2}, "fit at once: 2, not 4"),
+        ({"max_num_seqs": 2}, "max_num_seqs 2 lets fewer than 4 run at once"),
         ({"gpu_memory_utilization": 0.99}, "does not start"),
         (
             {"max_model_len": 16384, "kv_cache_dtype": "auto", "limit_mm_per_prompt": {}},

@@ -100,6 +100,8 @@ def _judge_settings(settings: Settings) -> Verdict:
         return wrong(f"max_model_len {plan.start.length:,} refuses a request of {LENGTH:,} tokens.")
     if not plan.starts:
         return wrong(plan.verdict)
+    if plan.start.seqs < REQUESTS:
+        return wrong(f"max_num_seqs {plan.start.seqs} lets fewer than {REQUESTS} run at once.")
     if (many := plan.requests_at_once(LENGTH)) < REQUESTS:
         return wrong(
             f"It starts, but requests that fit at once: {many}, not {REQUESTS}. The KV cache has "

@@ -90,8 +90,6 @@ def check_server(answer: object) -> Verdict:
         plan = plan_memory(QWEN3_VL_4B, settings, card=CARD, version="0.11.0")
     except (CourseError, ValueError) as error:
         return wrong(str(error))
-    except TypeError:
-        return wrong("A value is of the wrong kind: numbers without quotes, kv_cache_dtype with.")
     if plan.start.settings.limit_mm_per_prompt.get("image", 1) < 1:
         return wrong("A request is to carry a picture: leave image at 1 or more.")
     if not plan.starts:
@@ -141,11 +139,15 @@ def _read_settings(answer: object) -> Settings:
         if name in ("image", "video"):
             name, kind = "limit_mm_per_prompt", name
         if name not in FLAGS:
-            raise ValueError(f"{name!r} is no flag that the planner knows: {_list(FLAGS)}.")
+            known = _list([*FLAGS, "image", "video"])
+            raise ValueError(f"{name!r} is no flag that the planner knows: {known}.")
         if name != "limit_mm_per_prompt":
             flags[name] = value
-        else:
+        elif kind or isinstance(value, Mapping):
             limit |= {kind: value} if kind else value
+        else:
+            wanted = "a mapping such as {'image': 1, 'video': 0} is wanted"
+            raise ValueError(f"limit_mm_per_prompt is {value!r}; {wanted}.")
     return replace(Settings(**flags), limit_mm_per_prompt=limit)
 
 
@@ -163,4 +165,6 @@ def _split_command(command: str) -> dict[str, Any]:
             flags[name] = read_value(value or None)
         elif name:
             flags[name], name = read_value(word), ""
+    if not flags:
+        raise ValueError(f"{command!r} holds no flag: each begins with two hyphens.")
     return flags
