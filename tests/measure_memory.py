@@ -66,6 +66,9 @@ Use = Callable[[str], None]
 SHORTEST = 60  # s; a start is not begun with less time than that
 COURSE = ["--limit-mm-per-prompt", '{"image": 4, "video": 1}']
 NO_VIDEO = ["--limit-mm-per-prompt", '{"image": 4, "video": 0}']
+TEXT_ALONE = ["--limit-mm-per-prompt", '{"image": 0, "video": 0}']
+CARD_DEFAULTS = ["--max-num-seqs", "256", "--max-num-batched-tokens", "2048"]
+LARGE_BATCH = ["--max-num-batched-tokens", "8192"]
 
 
 @dataclass(frozen=True)
@@ -82,20 +85,28 @@ def _gpu(name: str, budget: float, length: int, *flags: str) -> Start:
     return Start(name, ["--max-model-len", str(length), *flags], budget)
 
 
+def _small_card(name: str, budget: float, length: int, *flags: str) -> Start:
+    """A start with vLLM's sizes for a card below 70 GiB, also on a larger one."""
+    return _gpu(name, budget, length, *CARD_DEFAULTS, *flags)
+
+
 GPU_STARTS = (
-    _gpu("course profile", 28.5, 16384, *COURSE),
+    _small_card("no video", 28.5, 32768, *NO_VIDEO),
+    _small_card("64 sequences", 28.5, 16384, *COURSE, "--max-num-seqs", "64"),
+    _small_card("1,024 sequences", 72, 16384, *COURSE, "--max-num-seqs", "1024"),
+    _small_card("text alone", 28.5, 16384, *TEXT_ALONE),
+    _gpu("large card", 72, 16384, *COURSE, "--max-num-seqs", "1024", *LARGE_BATCH),
+    _small_card("few sequences", 28.5, 16384, *COURSE, "--max-num-seqs", "16"),
+    _small_card("fp8 kv", 24, 65536, *COURSE, "--kv-cache-dtype", "fp8"),
+    _small_card("fp8 weights", 16, 8192, *COURSE, "--quantization", "fp8"),
+    _small_card("eager", 28.5, 16384, *COURSE, "--enforce-eager"),
+    _small_card("small card", 16, 4096, *NO_VIDEO),
     _gpu("longest request", 72, 262144, *COURSE),
-    _gpu("small card", 16, 4096, *NO_VIDEO),
-    _gpu("fails: length", 28.5, 262144, *COURSE),
-    _gpu("fp8 weights", 16, 8192, *COURSE, "--quantization", "fp8"),
-    _gpu("64 sequences", 40, 131072, *COURSE, "--max-num-seqs", "64"),
-    _gpu("fails: budget", 8, 4096, *COURSE),
+    _small_card("fails: budget", 8, 4096, *COURSE),
     Start("fails: card", ["--max-model-len", "16384", "--gpu-memory-utilization", "0.999"]),
-    _gpu("fp8 kv", 24, 65536, *COURSE, "--kv-cache-dtype", "fp8"),
-    _gpu("few sequences", 28.5, 16384, *COURSE, "--max-num-seqs", "16"),
-    _gpu("no video", 28.5, 32768, *NO_VIDEO),
-    _gpu("small batches", 28.5, 16384, *COURSE, "--max-num-batched-tokens", "2048"),
-    _gpu("eager", 28.5, 16384, *COURSE, "--enforce-eager"),
+    _small_card("course profile", 28.5, 16384, *COURSE),
+    _small_card("fails: length", 28.5, 262144, *COURSE),
+    _small_card("127 sequences", 28.5, 16384, *COURSE, "--max-num-seqs", "127"),
 )
 
 
@@ -122,7 +133,7 @@ def measure_start(start: Start, options: argparse.Namespace, use: Use | None = N
     """
     model = options.model.resolve()
     card = read_nvidia().card
-    flags = [*start.flags, *shlex.split(options.flags)]
+    flags = [*shlex.split(options.flags), *start.flags]  # the last one counts
     if start.budget and card:
         share = start.budget / (card.total / GIB - CUDA_HIDES)
         flags += ["--gpu-memory-utilization", f"{share:.4f}"]
@@ -266,7 +277,7 @@ def make_parser(about: str) -> argparse.ArgumentParser:
     parser.add_argument("--model", type=Path, required=True, help="folder with config.json")
     parser.add_argument("--out", type=Path, required=True, help="the table to add lines to")
     parser.add_argument("--only", nargs="+", help="names of starts; else all")
-    parser.add_argument("--flags", default="", help="more flags for every start")
+    parser.add_argument("--flags", default="", help="more flags for every start; its own win")
     parser.add_argument("--logs", type=Path, help="a folder to keep the logs in")
     parser.add_argument("--limit", type=float, default=400, help="seconds for one start")
     return parser

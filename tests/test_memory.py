@@ -1,5 +1,6 @@
 """The memory planner against measured starts, figures worked out by hand, and bad input."""
 
+import argparse
 import csv
 import json
 import math
@@ -32,6 +33,7 @@ from helpers.places import GIB, ROOT, Place, read_value
 from helpers.server import Server
 from helpers.server_log import LogError, StartFacts, find_cause, find_shortage, read_facts
 from helpers.shapes import QWEN3_VL_4B, Shapes, ShapesError, read_shapes
+from tests import measure_memory
 from tests.measure_memory import COLUMNS, TABLE, find_version
 
 POCKET = ROOT / "pocket_model" / "trained"
@@ -841,6 +843,32 @@ def test_measuring_one_start(tmp_path: Path, lives: bool) -> None:
     assert line["kv_tokens"] == ("138096" if lives else "")
     assert line["model"] == "hidden 256, 8 layers, 2 KV heads of 64"
     assert not [p for p in psutil.process_iter(["cmdline"]) if is_from(p, tmp_path)]
+
+
+def test_the_flags_of_a_start_have_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def run(model: Path, flags: list[str], *_: object) -> tuple[str, float]:
+        seen.extend(flags)
+        return LOG, 1.0
+
+    monkeypatch.setattr(measure_memory, "run_until_ready", run)
+    start = measure_memory.Start("few", ["--max-num-seqs", "16"])
+    flags = "--max-num-seqs 64 --dtype auto"
+    options = argparse.Namespace(model=POCKET, flags=flags, limit=1, logs=None)
+    line = measure_memory.measure_start(start, options)
+    assert seen == ["--max-num-seqs", "64", "--dtype", "auto", "--max-num-seqs", "16"]
+    assert plan_line(line | {"machine": H100.name, "total_gib": "79.18"}).start.seqs == 16
+
+
+def test_starts_of_a_small_card_carry_its_sizes() -> None:
+    """A measuring card of 70 GiB or more has other defaults than the card that is meant."""
+    starts = measure_memory.GPU_STARTS
+    assert len({start.name for start in starts}) == len(starts)
+    for start in starts:
+        small = start.budget is not None and start.budget < 70
+        assert ("--max-num-batched-tokens" in start.flags) >= small, start.name
+        assert ("--max-num-seqs" in start.flags) >= small, start.name
 
 
 def is_from(process: psutil.Process, folder: Path) -> bool:
