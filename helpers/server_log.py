@@ -1,7 +1,6 @@
 """Read what a vLLM server wrote: how far its start has come, what it took, and why it failed.
 
-The lines were read off vLLM 0.11.0 and 0.32.0; `tests/test_server.py` provokes the failures
-that a machine without a card can provoke.
+`helpers.log_lines` splits a log, `helpers.server_failures` is the table of what can end a server.
 """
 
 import ast
@@ -9,116 +8,153 @@ import re
 from dataclasses import dataclass
 
 from helpers.errors import CourseError
+from helpers.log_lines import Line, find_stage, name_stage, read_lines, strip_colours
+from helpers.server_failures import LAST_RULES, RULES, SIGNALS, WAITS
 
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+__all__ = [
+    "LogError",
+    "StartFacts",
+    "explain_wait",
+    "find_cause",
+    "find_error_line",
+    "find_shortage",
+    "find_stage",
+    "read_facts",
+    "strip_colours",
+]
 
-# What the learner waits for, by the log line that opens it, in the order of a start.
-STAGES = (
-    ("Automatically detected platform", "importing vLLM"),
-    (r"vLLM API server version|█  version \d", "reading the model's configuration"),
-    ("Waiting for init message|Initializing a V1 LLM engine", "starting the engine process"),
-    ("Starting to load model", "loading the weights"),
-    ("Loading weights took|Model loading took", "measuring what a request needs at most"),
-    ("Dynamo bytecode transform|Start compiling", "compiling the model"),
-    ("KV cache size", "setting up the KV cache"),
-    ("Capturing (CUDA )?graph", "capturing CUDA graphs"),
-    ("init engine .* took", "opening the API"),
+STOPS = (1, 2, 15)  # signals that somebody sends
+ENGINE_FAILED = re.compile(r"EngineCore (failed to start|encountered a fatal)|WorkerProc failed")
+# Reports of a failure that name none.
+REPORT = re.compile(
+    r"See root cause above|EngineDeadError|EngineCore (failed|encountered)|died unexpectedly|"
+    r"output_handler failed|^WorkerProc|KeyboardInterrupt|SystemExit|^SystemExit"
 )
-
-# Cause in the log, and the way out. Groups of the pattern fill the sentence.
-FAILURES = (
-    (
-        r"To serve at least one request.*?max seq len \((?P<asked>\d+)\).*?"
-        r"estimated maximum model length is (?P<fits>\d+)",
-        "The KV cache has room for {fits} tokens, but --max-model-len asks for {asked}. Lower "
-        "--max-model-len to {fits}, or give the cache more memory: a higher "
-        "--gpu-memory-utilization on a card, a larger VLLM_CPU_KVCACHE_SPACE on a CPU.",
-    ),
-    (
-        r"No available memory for the cache blocks|To serve at least one request",
-        "The weights fit, but nothing is left for the KV cache. Raise --gpu-memory-utilization, "
-        "or lower --limit-mm-per-prompt.",
-    ),
-    (
-        r"Free memory on device[^(]*\((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\)",
-        "Only {free} of the card's {total} GiB are free, less than --gpu-memory-utilization asks "
-        "for. Close what else uses the card (nvidia-smi lists it) or lower "
-        "--gpu-memory-utilization.",
-    ),
-    (
-        r"OutOfMemoryError|CUDA out of memory",
-        "The card ran out of memory while working. Lower --gpu-memory-utilization, which leaves "
-        "more room beside vLLM's own budget, or close what else uses the card.",
-    ),
-    (
-        r"no kernel image is available",
-        "This torch build has no kernels for your card. An RTX 5090 needs a build for CUDA 12.8 "
-        "or newer: create the environment again from environment.yml.",
-    ),
-    (
-        r"driver version is insufficient|NVIDIA driver on your system is too old|"
-        r"Found no NVIDIA driver|No CUDA GPUs are available",
-        "CUDA did not start. Notebook 00's check says what is wrong with the driver.",
-    ),
-    (
-        r"error: unrecognized arguments: (?P<words>.+)",
-        "vLLM does not know {words}. Check the spelling against `vllm serve --help=listgroup`.",
-    ),
-    (
-        r"error: argument (?P<words>.+)",
-        "vLLM does not accept this value: {words}.",
-    ),
-    (
-        r"max_model_len \((?P<asked>\d+)\) is greater than the derived max_model_len "
-        r"\(max_position_embeddings=(?P<most>\d+)",
-        "--max-model-len {asked} is more than the model can do, {most} tokens. Lower it.",
-    ),
-    (
-        r"Can't load the configuration of '(?P<model>[^']+)'|"
-        r"local directory specified: '(?P<folder>[^']+)'",
-        "There is no model in {model}{folder}. Notebook 01 downloads the model and says where.",
-    ),
-    (
-        r"[Aa]ddress already in use",
-        "The port was taken while the server started. Start it again.",
-    ),
-    (
-        r"No module named '(?P<module>[^']+)'",
-        "The package {module} is missing from this environment. Run the set-up again.",
-    ),
+# First lines of failures whose reason stands on another line.
+HEADER = re.compile(r"validation errors? for|CalledProcessError|Ninja build failed|BackendCompiler")
+TELLING = re.compile(r"Value error, |Input should|Field required|Extra inputs")
+CODES = (
+    (re.compile(r"Failed core proc\(s\): \{[^}]*?: -(\d+)|exit code:? -(\d+)"), 0),
+    (re.compile(r"^Killed|\bKilled$|Engine core proc \S+ died unexpectedly"), 9),
+    (re.compile(r"Segmentation fault|Segfault encountered"), 11),
+    (re.compile(r"^Illegal instruction"), 4),
 )
 
 
-def strip_colours(text: str) -> str:
-    """The text without ANSI colour codes, which 0.11 writes even into a file."""
-    return COLOUR.sub("", text)
+def find_cause(log: str, exit_code: int | None = None) -> str:
+    """Why a server died and the way out, in one or two sentences.
+
+    `log` may be the end of a log. `exit_code` is that of the server's first process; a negative
+    one is the signal that ended it, as `subprocess` has it.
+    """
+    lines = read_lines(log)
+    number = _find_signal(lines, exit_code)
+    if number in STOPS:
+        if not any(ENGINE_FAILED.search(line.words) for line in lines):
+            return SIGNALS[number]
+        number = 0
+    errors = find_errors(lines)
+    cause = ask_rules(errors, log) or SIGNALS.get(number, "")
+    if not cause:
+        cause = _say_unknown(lines, errors, exit_code)
+    if lines and lines[-1].ready and (errors or number):
+        return f"The engine died while the server was answering, for everybody: {cause}"
+    return cause
 
 
-def find_stage(log: str) -> str:
-    """What the start is busy with, in a few words."""
-    stage = "starting Python"
-    for pattern, name in STAGES:
-        if re.search(pattern, log):
-            stage = name
-    return stage
+def find_errors(lines: list[Line]) -> list[Line]:
+    """The lines that tell of what ended the server, the likeliest first.
+
+    What a start has survived is none of it, nor what a server that was ready has refused.
+    """
+    if not lines:
+        return []
+    last = lines[-1]
+    errors = [line for line in lines if line.is_error and line.words.strip()]
+    if last.ready:
+        errors = [e for e in errors if e.ready and not e.process.startswith("API")]
+    else:
+        errors = [e for e in errors if e.stage == last.stage or e.kind == "tool"]
+    return sorted(errors, key=lambda line: line.handled)
 
 
-def find_cause(log: str) -> str:
-    """Why the start failed and the way out, in one or two sentences."""
-    for pattern, sentence in FAILURES:
-        if found := re.search(pattern, log):
-            words = {name: (value or "").strip() for name, value in found.groupdict().items()}
-            return sentence.format(**words)
-    return f"The log says: {find_error_line(log)}"
+def ask_rules(errors: list[Line], log: str) -> str:
+    """The sentence of the first rule that knows one of the lines; '' if none does."""
+    for rules in (RULES, LAST_RULES):
+        for line in errors:
+            if line.handled and re.match(r"ModuleNotFoundError|ImportError", line.words):
+                continue
+            for rule in rules:
+                fits = not rule.stages or name_stage(line.stage) in rule.stages
+                if fits and (sentence := rule.tell(line.words, log)):
+                    return sentence
+    return ""
+
+
+def find_telling_lines(errors: list[Line]) -> list[str]:
+    """At most three lines of the errors that say most, cut to 200 characters."""
+    found = [line for line in errors if line.kind != "message" or TELLING.search(line.words)]
+    found.sort(key=lambda line: (line.handled, not TELLING.search(line.words)))
+    words = [re.sub(r" \[type=.*", "", line.words.strip())[:200] for line in found]
+    named = [w for w in words if not REPORT.search(w)]
+    roots = [w for w in named if not HEADER.search(w)]
+    return list(dict.fromkeys(roots or named or words))[:3]
 
 
 def find_error_line(log: str) -> str:
-    """The first error that is not merely the report of another process's error."""
-    lines = [re.sub(r"^\(\S+ pid=\d+\)\s*|^ERROR \S+ \S+ \[\S+\]\s*", "", li) for li in _lines(log)]
-    errors = [li for li in lines if re.match(r"[\w.]*(Error|Exception|error): ", li)]
-    roots = [li for li in errors if "See root cause above" not in li]
-    last = [*roots, *errors[:1], *[li for li in lines[-1:] if li], "nothing"]
-    return last[0][:300]
+    """The one line that says most of why a server died."""
+    lines = read_lines(log)
+    return [*find_telling_lines(find_errors(lines)), *[li.words for li in lines[-1:]], "nothing"][0]
+
+
+def explain_wait(log: str) -> str:
+    """Why a start does not end, in one or two sentences: what it waits for, and the usual cause."""
+    lines = read_lines(log)
+    if cause := ask_rules(find_errors(lines), log):
+        return cause
+    if "No available shared memory broadcast block" in log:
+        return (
+            "The engine's processes wait for one of them that hangs or compiles (No available "
+            "shared memory broadcast block): allow more time if the processor works; else start "
+            "a container with `--ipc=host` or `--shm-size=8g`, or start with --enforce-eager."
+        )
+    if re.search(r"Fetching \d+ files|Downloading|\.safetensors:\s+\d+%", log):
+        return "It downloads the model: let notebook 01 do that, and serve the folder it names."
+    return WAITS[name_stage(max((line.stage for line in lines), default=-1))]
+
+
+def _find_signal(lines: list[Line], exit_code: int | None) -> int:
+    """The signal that ended the server or its engine; 0 if none did."""
+    if exit_code is not None and exit_code < 0:
+        return -exit_code
+    if exit_code is not None and exit_code > 128:
+        return exit_code - 128
+    roots = [e for e in lines if e.kind == "exception" and e.is_error and not e.handled]
+    if roots and re.match(r"KeyboardInterrupt|SystemExit", roots[-1].words):
+        return 2
+    for line in (line for line in lines if line.is_error):
+        for pattern, number in CODES:
+            if found := pattern.search(line.words):
+                return number or int(next(group for group in found.groups() if group))
+    return 0
+
+
+def _say_unknown(lines: list[Line], errors: list[Line], exit_code: int | None) -> str:
+    stage = name_stage(max((line.stage for line in lines), default=-1))
+    if told := find_telling_lines(errors):
+        quoted = " · ".join(told)
+        return f"I do not know this one; while {stage} the log says: {quoted}"
+    if any("Shutting down" in line.words for line in lines):
+        return SIGNALS[15]
+    if not lines:
+        return "I do not know this one: the log says nothing."
+    if exit_code:
+        last = " · ".join(line.words.strip()[:200] for line in lines[-3:])
+        return f"I do not know this one; its exit code is {exit_code}, and the log ends in: {last}"
+    return (
+        f"The log ends without an error, while {stage}. {SIGNALS[9]} If its disk is full, the log "
+        "could not be written on."
+    )
 
 
 class LogError(CourseError):
@@ -231,8 +267,3 @@ def _find_number(pattern: str, text: str) -> float | None:
         return None
     number = next(group for group in found.groups() if group is not None)
     return float(number.replace(",", ""))
-
-
-def _lines(log: str) -> list[str]:
-    text = strip_colours(log)
-    return [re.sub(r"^\(\S+ pid=\d+\)\s*", "", li).strip() for li in text.splitlines()]

@@ -1,0 +1,811 @@
+"""What ends a vLLM server, and the way out: a table, each rule with the log lines that prove it.
+
+The lines were read off vLLM 0.11.0 and 0.32.0, their sources, and what users report. A rule is
+asked of lines that tell of a failure alone (`helpers.log_lines.Line.is_error`), and of those that
+were written in its stages, if it names some.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LOADING = ("loading the weights",)
+MEASURING = ("measuring what a request needs at most", "compiling the model")
+
+SET_UP = "run the set-up again (README)"
+NO_CARD = (
+    "vLLM finds no card, and this is its build for cards: start a container with `--gpus all`; "
+    "without a card, take the CPU build (`make setup`)."
+)
+MEMORY = (
+    "close other programs; on WSL2 raise `memory=` in %UserProfile%\\.wslconfig, then run "
+    "`wsl --shutdown`."
+)
+COMPILER = "install NVIDIA's toolkit of CUDA, or start with `VLLM_USE_FLASHINFER_SAMPLER=0`."
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A failure: how the log words it, and what to tell the learner.
+
+    Groups of the pattern fill the sentence; a function makes it from the match and the whole
+    log. `stages` are the only ones that the rule holds in. `proofs` are lines that it must know.
+    """
+
+    pattern: str
+    sentence: str | Callable[[re.Match, str], str]
+    proofs: tuple[str, ...]
+    stages: tuple[str, ...] = ()
+
+    def tell(self, words: str, log: str) -> str:
+        """The sentence for a line; '' if the line is none of this rule's."""
+        found = re.search(self.pattern, words)
+        if not found:
+            return ""
+        if callable(self.sentence):
+            return self.sentence(found, log)
+        groups = {name: (value or "").strip() for name, value in found.groupdict().items()}
+        return re.sub(r"\{(\w+)\}", lambda name: groups.get(name[1], name[0]), self.sentence)
+
+
+def say_no_cache(_: re.Match, log: str) -> str:
+    """Weights and share as the log has them, and the remedy that they leave."""
+    weights = _find(r"Model loading took ([\d.]+) GiB", log)
+    missing = _find(r"Available KV cache memory: -([\d.]+) GiB", log)
+    total = _find(r"Free memory on device[^(]*\([\d.]+/([\d.]+) GiB\)", log)
+    share = _find_share(log)
+    taken = f"The weights take {weights:.1f} GiB" if weights else "The weights fit"
+    if share and total:
+        taken += f" of a budget of {share * total:.1f}"
+    short = f": {missing:g} GiB are missing" if missing else ""
+    begin = f"{taken}, and with working memory nothing is left for the KV cache{short}."
+    smaller = "serve a smaller or a quantised model (COURSE_MODEL)"
+    if weights and share and total and weights >= share * total:
+        return f"{begin} Only that helps: {smaller}."
+    video = ""
+    if "(v0.11" in log or "version 0.11" in log or not missing:
+        video = "; on vLLM 0.11 `--limit-mm-per-prompt '{\"video\": 0}'` frees about 1.6 GiB"
+    if missing and missing > 1.6:
+        video = ""
+    if share is None:
+        return f"{begin} Raise --gpu-memory-utilization if it is below 0.90{video}; or {smaller}."
+    if share < 0.9:
+        return f"{begin} Raise --gpu-memory-utilization from {share:g} to 0.90{video}."
+    return f"{begin} The share is {share:g} already, so {smaller}{video}."
+
+
+def say_json_form(found: re.Match, _: str) -> str:
+    """The JSON for a flag that was given as kind=number,kind=number."""
+    pairs = [pair.partition("=") for pair in found["pairs"].split(",")]
+    json = ", ".join(f'"{name}": {number}' for name, _, number in pairs)
+    return (
+        f"{found['flag']} takes JSON and no longer {found['pairs']}: write "
+        f"`{found['flag']} '{{{json}}}'`."
+    )
+
+
+def _find_share(log: str) -> float | None:
+    """The share that the server was started with; vLLM's default where its flags have none."""
+    given = _find(r"gpu[-_]memory[-_]utilization['\"]?[:= ]+([\d.]+)", log)
+    if given is None and "non-default args: {" in log:
+        return 0.9 if "version 0.11" in log else 0.92
+    return given
+
+
+def _find(pattern: str, log: str) -> float | None:
+    found = re.search(pattern, log)
+    return float(found[1].rstrip(".")) if found else None
+
+
+RULES = (
+    # Packages that do not fit together
+    Rule(
+        r"has no attribute '?all_special_tokens_extended|'?Qwen2Tokenizer(Fast)?'?.* has no attri",
+        f"transformers 5 is installed, and vLLM 0.11 needs 4.57: {SET_UP}.",
+        (
+            "AttributeError: Qwen2Tokenizer has no attribute all_special_tokens_extended",
+            "AttributeError: 'Qwen2TokenizerFast' object has no attribute "
+            "'all_special_tokens_extended'. Did you mean: 'num_special_tokens_to_add'?",
+        ),
+    ),
+    Rule(
+        r"model type .qwen3_vl\w*. but Transformers does not recognize|KeyError: 'qwen3_vl'",
+        f"This transformers is too old for Qwen3-VL, which needs 4.57 or newer: {SET_UP}.",
+        (
+            "  Value error, The checkpoint you are trying to load has model type `qwen3_vl` but "
+            "Transformers does not recognize this architecture.",
+            "KeyError: 'qwen3_vl'",
+        ),
+    ),
+    Rule(
+        r"model type .(?P<type>[\w-]+). but Transformers does not recognize",
+        "This transformers does not know the model type {type}: take a newer vLLM with the "
+        "transformers that it asks for, or another model.",
+        (
+            "  Value error, The checkpoint you are trying to load has model type `qwen9_vl` but "
+            "Transformers does not recognize this architecture.",
+        ),
+    ),
+    Rule(
+        r"Model architectures \[(?P<name>[^\]]*)\] (are not supported|failed to be inspected)",
+        "This vLLM cannot serve {name}: Qwen3-VL needs vLLM 0.11 or newer, newer models a newer "
+        f"one. If it should know it, {SET_UP}.",
+        (
+            "ValueError: Model architectures ['Qwen3VLForConditionalGeneration'] are not supported "
+            "for now. Supported architectures: dict_keys(['AquilaForCausalLM'])",
+        ),
+    ),
+    Rule(
+        r"undefined symbol|No module named 'vllm\._C|libcudart\.so|libtorch\w*\.so|"
+        r"multiarray failed to import|compiled using NumPy|not compiled with CUDA enabled",
+        f"torch, vLLM or numpy come from builds that do not fit together: {SET_UP}.",
+        (
+            "ImportError: /env/vllm/_C.abi3.so: undefined symbol: _ZN3c104cuda9SetDeviceEab",
+            "ImportError: libcudart.so.13: cannot open shared object file: No such file or "
+            "directory",
+            "ModuleNotFoundError: No module named 'vllm._C'",
+            "AssertionError: Torch not compiled with CUDA enabled",
+        ),
+    ),
+    Rule(
+        r"^ImportError: cannot import name '(?P<name>\w+)' from '(?P<package>[\w.]+)'",
+        "The packages do not fit together ({package} has no {name}): " + SET_UP + ".",
+        ("ImportError: cannot import name 'AutoModelForVision2Seq' from 'transformers' (x.py)",),
+    ),
+    Rule(
+        r"PackageNotFoundError: (?:No package metadata was found for )?(?P<name>\S+)",
+        f"The package {{name}} is not installed as it should be: {SET_UP}.",
+        (
+            "importlib.metadata.PackageNotFoundError: No package metadata was found for vllm",
+            "importlib.metadata.PackageNotFoundError: vllm",
+        ),
+    ),
+    Rule(
+        r"^ModuleNotFoundError: No module named '(?P<module>[^']+)'",
+        f"The package {{module}} is missing from this environment: {SET_UP}.",
+        ("ModuleNotFoundError: No module named 'intel_extension_for_pytorch'",),
+    ),
+    # The driver and the card
+    Rule(
+        r"compiled with an unsupported toolchain|cudaErrorUnsupportedPtxVersion",
+        "The driver is older than the CUDA that vLLM was built with and cannot translate its "
+        "kernels: update it to one that knows CUDA 12.8 (570 or newer); a vLLM built with "
+        "CUDA 13 needs 580.",
+        (
+            "torch.AcceleratorError: CUDA error: the provided PTX was compiled with an unsupported "
+            "toolchain.",
+        ),
+    ),
+    Rule(
+        r"no kernel image is available",
+        "This torch build has no kernels for your card. An RTX 5090 needs a build for CUDA 12.8 "
+        "or newer: create the environment again from environment.yml.",
+        ("RuntimeError: CUDA error: no kernel image is available for execution on the device",),
+    ),
+    Rule(
+        r"Failed to infer device type|0 active drivers|libcuda\.so\.1: cannot open",
+        NO_CARD,
+        (
+            "RuntimeError: Failed to infer device type, please set the environment variable "
+            "`VLLM_LOGGING_LEVEL=DEBUG` to turn on verbose logging to help debug the issue.",
+            "RuntimeError: 0 active drivers ([]). There should only be one.",
+            "ImportError: libcuda.so.1: cannot open shared object file: No such file or directory",
+        ),
+    ),
+    Rule(
+        r"driver version is insufficient|NVIDIA driver on your system is too old|"
+        r"Found no NVIDIA driver|No CUDA GPUs are available|forward compatibility was attempted|"
+        r"Driver/library version mismatch|CUDA unknown error|system not yet initialized",
+        "CUDA did not start. Notebook 00's check says what is wrong with the driver; after an "
+        "update restart the machine, and start a container with `--gpus all`.",
+        (
+            "RuntimeError: Found no NVIDIA driver on your system. Please check that you have",
+            "RuntimeError: No CUDA GPUs are available",
+            "RuntimeError: The NVIDIA driver on your system is too old (found version 12040).",
+            "torch.AcceleratorError: CUDA error: CUDA driver version is insufficient for CUDA "
+            "runtime version",
+            "RuntimeError: Unexpected error from cudaGetDeviceCount(). Did you run some cuda "
+            "functions before calling NumCudaDevices() that might have already set an error? "
+            "Error 804: forward compatibility was attempted on non supported HW",
+            "pynvml.NVMLError_LibRmVersionMismatch: Driver/library version mismatch",
+        ),
+    ),
+    Rule(
+        r"World size \((?P<cards>\d+)\) is larger than the number of available GPUs|"
+        r"Unable to load Ray|invalid device ordinal",
+        "The start asks for more cards than this machine has: leave --tensor-parallel-size out, "
+        "or give the number of cards that nvidia-smi lists.",
+        (
+            "  Value error, World size (2) is larger than the number of available GPUs (1) in this "
+            "node. If this is intentional and you are using:",
+            "  Value error, Unable to load Ray: No module named 'ray'. Ray is required for "
+            "multi-node inference, please install Ray with `pip install ray`. [type=value_error",
+            "torch.AcceleratorError: CUDA error: invalid device ordinal",
+        ),
+    ),
+    Rule(
+        r"must be divisible by tensor parallel size \((?P<size>\d+)\)",
+        "--tensor-parallel-size {size} does not divide the model's attention heads: take 1, 2, 4 "
+        "or 8.",
+        (
+            "  Value error, Total number of attention heads (32) must be divisible by tensor "
+            "parallel size (3). [type=value_error, input_value=ArgsKwargs((), {}), input_type=A]",
+        ),
+    ),
+    Rule(
+        r"is/are busy or unavailable",
+        "Another program holds the card alone: end it (nvidia-smi lists it), or set the card's "
+        "compute mode back with `nvidia-smi -c 0`.",
+        ("torch.AcceleratorError: CUDA error: CUDA-capable device(s) is/are busy or unavailable",),
+    ),
+    Rule(
+        r"CUDA error: (?P<what>an illegal memory access|device-side assert|unspecified launch|"
+        r"uncorrectable ECC|misaligned address)",
+        "A computation on the card failed ({what}): start the server again; if it comes back, "
+        "`sudo dmesg | grep -i xid` tells whether it is the card or the driver.",
+        ("torch.AcceleratorError: CUDA error: an illegal memory access was encountered",),
+    ),
+    Rule(
+        r"Cannot re-initialize CUDA in forked subprocess",
+        "CUDA was used before the engine was forked off: set "
+        "VLLM_WORKER_MULTIPROC_METHOD=spawn before the start.",
+        (
+            "RuntimeError: Cannot re-initialize CUDA in forked subprocess. To use CUDA with "
+            "multiprocessing, you must use the 'spawn' start method",
+        ),
+    ),
+    Rule(
+        r"before the current process has finished its bootstrapping phase",
+        'A script that makes an engine needs `if __name__ == "__main__":` around what it runs, '
+        "because the engine's process imports the script again.",
+        (
+            "RuntimeError: An attempt has been made to start a new process before the current "
+            "process has finished its bootstrapping phase.",
+        ),
+    ),
+    Rule(
+        r"NCCL error|nccl\w*Error|libnccl\.so",
+        "The cards' connection (NCCL) failed: NCCL_DEBUG=INFO tells why; start a container with "
+        "`--ipc=host`, and try NCCL_P2P_DISABLE=1 with several cards.",
+        (
+            "RuntimeError: NCCL error: unhandled system error (run with NCCL_DEBUG=INFO for "
+            "details)",
+            "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:3356, "
+            "unhandled cuda error, NCCL version 2.27.3",
+        ),
+    ),
+    Rule(
+        r"Gloo connectFullMesh|unsupported gloo device|client socket has timed out|"
+        r"Unable to find address for|DistStoreError|DistNetworkError",
+        "The processes of the engine do not reach each other over the network: set "
+        "VLLM_HOST_IP=127.0.0.1 and GLOO_SOCKET_IFNAME=lo, and close a VPN.",
+        (
+            "RuntimeError: Gloo connectFullMesh failed with [../third_party/gloo/gloo/transport/"
+            "tcp/pair.cc:144] no error",
+            "torch.distributed.DistNetworkError: The client socket has timed out after 600000ms "
+            "while trying to connect to (10.8.0.2, 36119).",
+        ),
+    ),
+    # Compilers
+    Rule(
+        r"fatal error: Python\.h",
+        "Python's headers are missing, which vLLM's compiling needs: "
+        "`sudo apt install python3.12-dev` (the version of your Python).",
+        ("/build/x/main.c:5:10: fatal error: Python.h: No such file or directory",),
+    ),
+    Rule(
+        r"Could not find nvcc|CUDA_HOME environment variable is not set|'[^']*\bnvcc'|"
+        r"'ninja'|nvcc: not found|nvcc fatal|ptxas fatal|Ninja is required|No supported CUDA arch",
+        "This vLLM compiles kernels at its start, and the CUDA compiler (nvcc, ninja) is missing "
+        "or too old for the card: " + COMPILER,
+        (
+            "RuntimeError: Could not find nvcc and default cuda_home='/usr/local/cuda' doesn't "
+            "exist",
+            "FileNotFoundError: [Errno 2] No such file or directory: 'ninja'",
+            "FileNotFoundError: [Errno 2] No such file or directory: '/usr/local/cuda/bin/nvcc'",
+            "nvcc fatal   : Unsupported gpu architecture 'compute_120a'",
+            "/bin/sh: 1: nvcc: not found",
+        ),
+    ),
+    Rule(
+        r"Failed to find C compiler|InvalidCxxCompiler|No working C\+\+ compiler|"
+        r"directory: '(\S*/)?(gcc|cc|g\+\+|c\+\+)'|\b(gcc|cc|g\+\+|c\+\+): not found",
+        "vLLM compiles code at its start and finds no C compiler: "
+        "`sudo apt install build-essential`.",
+        (
+            "RuntimeError: Failed to find C compiler. Please specify via CC environment variable "
+            "or set triton.knobs.build.impl.",
+            "torch._inductor.exc.InvalidCxxCompiler: No working C++ compiler found in "
+            "torch._inductor.config.cpp.cxx: (None, 'g++')",
+            "FileNotFoundError: [Errno 2] No such file or directory: 'g++'",
+        ),
+    ),
+    Rule(
+        r"ld: cannot find -l(?P<library>\w+)",
+        "The compiler's linker finds no lib{library}: install it, or for lib{library} of a driver "
+        "add its folder to LIBRARY_PATH.",
+        ("/usr/bin/ld: cannot find -lcuda: No such file or directory",),
+    ),
+    Rule(
+        r"fatal error: (?P<file>[^:]+): No such file",
+        "The compiler finds no {file}: install the package that has this header "
+        "(`sudo apt install build-essential`, or `apt-file search {file}`).",
+        ("/tmp/x.cpp:3:10: fatal error: omp.h: No such file or directory",),
+    ),
+    # Weights and files of the model
+    Rule(
+        r"SafetensorError|MetadataIncompleteBuffer|InvalidHeader|invalid header length|"
+        r"header too (small|large)|directory: '\S+\.safetensors'|unexpected EOF|PytorchStreamReader failed",
+        "A weight file is damaged or not whole: verify_folder (notebook 01) names it, and "
+        "download_model fetches it again.",
+        (
+            "safetensors_rust.SafetensorError: Error while deserializing header: incomplete "
+            "metadata, file not fully covered",
+            "safetensors_rust.SafetensorError: Error while deserializing header: "
+            "MetadataIncompleteBuffer",
+            "safetensors_rust.SafetensorError: Error while deserializing header: invalid header "
+            "length",
+            "safetensors_rust.SafetensorError: Error while deserializing header: header too small",
+            "FileNotFoundError: [Errno 2] No such file or directory: '/m/model-00002-of-00002."
+            "safetensors'",
+        ),
+    ),
+    Rule(
+        r"(?:Cannot find any|No) model weights (?:with|found in:?) `(?P<folder>[^`]+)`",
+        "There are no weight files in {folder}: notebook 01 downloads the model.",
+        ("RuntimeError: Cannot find any model weights with `/models/Qwen/Qwen3-VL-4B-Instruct`",),
+    ),
+    Rule(
+        r"weights were not initialized from checkpoint|Attempted to load weight|"
+        r"There is no module or parameter named",
+        "The weight files do not belong to this config.json: verify_folder (notebook 01) names "
+        "what differs, and download_model fetches it again.",
+        (
+            "ValueError: Following weights were not initialized from checkpoint: {'lm.norm'}",
+            "AssertionError: Attempted to load weight (torch.Size([320, 64])) into parameter "
+            "(torch.Size([151936, 2560]))",
+        ),
+    ),
+    Rule(
+        r"(?:Can't load (?:the configuration of|tokenizer for|(?:the )?(?:image |video )?"
+        r"(?:processor|feature extractor) for)|local directory specified:|Repo id must .*?:) "
+        r"'(?P<model>[^']+)'|^OSError: (?P<folder>\S+) is not a local folder",
+        "There is no model in {model}{folder}, or files of it are missing. Notebook 01 downloads "
+        "the model and says where.",
+        (
+            "OSError: Can't load the configuration of '/models/x'. If you were trying to load it",
+            "  Value error, Invalid repository ID or local directory specified: 'media'.",
+            "OSError: Can't load tokenizer for '/models/x'. If you were trying to load it from",
+            "OSError: Can't load image processor for '/models/x'. If you were trying to load it",
+        ),
+    ),
+    Rule(
+        r"config file at '(?P<file>[^']+)' is not a valid JSON|JSONDecodeError",
+        "A file of the model is damaged ({file}): verify_folder (notebook 01) names what differs, "
+        "and download_model fetches it again.",
+        (
+            "OSError: It looks like the config file at '/models/x/config.json' is not a valid "
+            "JSON file.",
+        ),
+    ),
+    Rule(
+        r"couldn't connect to '|LocalEntryNotFoundError|offline mode is enabled|"
+        r"Max retries exceeded|Temporary failure in name resolution",
+        "vLLM wanted to fetch the model from a hub and has no connection: download it with "
+        "notebook 01 and serve the folder that it names.",
+        (
+            "OSError: We couldn't connect to 'https://hub.example' to load the files, and couldn't "
+            "find them in the cached files.",
+            "huggingface_hub.errors.LocalEntryNotFoundError: Cannot find an appropriate cached "
+            "snapshot folder for the specified revision on the local disk",
+        ),
+    ),
+    Rule(
+        r"trust_remote_code=True|requires you to execute",
+        "This model brings code of its own, which vLLM runs only with --trust-remote-code: serve "
+        "another model, or read that code before you allow it.",
+        (
+            "RuntimeError: Failed to load the model config. If the model is a custom model not yet "
+            "available in the HuggingFace transformers library, consider setting "
+            "`trust_remote_code=True` in LLM or using the `--trust-remote-code` flag in the CLI.",
+        ),
+    ),
+    # Memory
+    Rule(
+        r"when warming up (sampler|pooler) with (?P<requests>\d+)",
+        "The card ran out of memory when the sampler was tried with {requests} requests: lower "
+        "--max-num-seqs.",
+        (
+            "RuntimeError: CUDA out of memory occurred when warming up sampler with 1024 dummy "
+            "requests. Please try lowering `max_num_seqs` or `gpu_memory_utilization` when "
+            "initializing the engine.",
+        ),
+    ),
+    Rule(
+        r"OutOfMemoryError|CUDA out of memory|CUDA error: out of memory",
+        "The weights alone do not fit into this card: serve a smaller or a quantised model "
+        "(notebook 00 works out what fits), or close what else uses the card.",
+        (
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 84.00 MiB. GPU 0 has a "
+            "total capacity of 15.48 GiB of which 21.06 MiB is free.",
+        ),
+        LOADING,
+    ),
+    Rule(
+        r"OutOfMemoryError|CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAIL",
+        "The weights fit into the card, but what one request may need at most does not: start "
+        "with `--limit-mm-per-prompt '{\"video\": 0}'` or smaller --max-num-batched-tokens and "
+        "--max-num-seqs, close what else uses the card, or serve a smaller model.",
+        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.93 GiB.",),
+        MEASURING,
+    ),
+    Rule(
+        r"OutOfMemoryError|CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAIL",
+        "The card ran out of memory while working. Lower --gpu-memory-utilization, which leaves "
+        "more room beside vLLM's own budget, or close what else uses the card.",
+        (
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB.",
+            "torch.AcceleratorError: CUDA error: out of memory",
+        ),
+    ),
+    Rule(
+        r"To serve at least one request.*?max seq len \((?P<asked>\d+)\).*?"
+        r"estimated maximum model length is (?P<fits>\d+)",
+        "The KV cache has room for {fits} tokens, but --max-model-len asks for {asked}. Lower "
+        "--max-model-len to {fits}, or give the cache more memory: a higher "
+        "--gpu-memory-utilization on a card, a larger VLLM_CPU_KVCACHE_SPACE on a CPU.",
+        (
+            "ValueError: To serve at least one request with the models's max seq len (262144), "
+            "(36.00 GiB KV cache is needed, which is larger than the available KV cache memory "
+            "(15.04 GiB). Based on the available memory, the estimated maximum model length is "
+            "109504. Try increasing `gpu_memory_utilization` or decreasing `max_model_len`",
+        ),
+    ),
+    Rule(
+        r"To serve at least one request.*?max seq len \((?P<asked>\d+)\), \((?P<needs>[\d.]+) GiB"
+        r".*?memory \((?P<has>[\d.]+) GiB\)",
+        "One request of --max-model-len {asked} needs {needs} GiB of KV cache, and there are {has} "
+        "GiB. Lower --max-model-len, or give the cache more memory.",
+        (
+            "ValueError: To serve at least one request with the model's max seq len (262144), "
+            "(36.0 GiB KV cache is needed, which is larger than the available KV cache memory "
+            "(0.01 GiB). Try increasing `gpu_memory_utilization`",
+        ),
+    ),
+    Rule(
+        r"No available memory for the cache blocks|To serve at least one request",
+        say_no_cache,
+        (
+            "ValueError: No available memory for the cache blocks. Try increasing "
+            "`gpu_memory_utilization` when initializing the engine.",
+        ),
+    ),
+    Rule(
+        r"Free memory on device[^(]*\((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\)",
+        "Only {free} of the card's {total} GiB are free, less than --gpu-memory-utilization asks "
+        "for. Close what else uses the card (nvidia-smi lists it) or lower "
+        "--gpu-memory-utilization.",
+        (
+            "ValueError: Free memory on device (20.1/31.4 GiB) on startup is less than desired GPU "
+            "memory utilization (0.9, 28.26 GiB).",
+            "ValueError: Free memory on device cuda:0 (20.1/31.4 GiB) on startup is less than",
+        ),
+    ),
+    Rule(
+        r"Available memory on node \S+ \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\)",
+        "Only {free} of {total} GiB of main memory are free, less than vLLM asks for: close other "
+        "programs, lower VLLM_CPU_KVCACHE_SPACE, or lower --gpu-memory-utilization, which on a "
+        "CPU means main memory.",
+        (
+            "ValueError: Available memory on node 0 (3.1/15.6 GiB) on startup is less than desired "
+            "CPU memory utilization (0.92, 14.4 GiB).",
+        ),
+    ),
+    Rule(
+        r"DefaultCPUAllocator: can't allocate|\bMemoryError\b|Cannot allocate memory|bad_alloc",
+        f"The main memory ran out: {MEMORY} On a CPU lower VLLM_CPU_KVCACHE_SPACE too.",
+        (
+            "RuntimeError: [enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: "
+            "can't allocate memory: you tried to allocate 4294967296 bytes.",
+            "OSError: [Errno 12] Cannot allocate memory",
+            "MemoryError",
+        ),
+    ),
+    Rule(
+        r"/dev/shm|torch_shm_manager|unable to write to file </torch|unable to mmap|^Bus error",
+        "The shared memory (/dev/shm) is too small: start the container with `--ipc=host` or "
+        "`--shm-size=8g`.",
+        (
+            "OSError: [Errno 28] No space left on device: '/dev/shm/psm_1'",
+            "RuntimeError: unable to write to file </torch_17_3>: No space left on device (28)",
+        ),
+    ),
+    # The machine's disk, ports and rights
+    Rule(
+        r"\[Errno (28|122)\]|No space left on device|Disk quota exceeded",
+        "The disk is full: make room, and see with `df -h` which one it is; VLLM_CACHE_ROOT and "
+        "TMPDIR put vLLM's files on another.",
+        (
+            "OSError: [Errno 28] No space left on device",
+            "OSError: [Errno 122] Disk quota exceeded: '/home/you/.cache/vllm'",
+        ),
+    ),
+    Rule(
+        r"\[Errno (?:13|30)\][^:]*: '(?P<path>[^']+)'",
+        "vLLM may not use {path}: change its owner or rights, or let VLLM_CACHE_ROOT name a folder "
+        "of yours.",
+        (
+            "PermissionError: [Errno 13] Permission denied: '/home/you/.cache/vllm/modelinfos'",
+            "OSError: [Errno 30] Read-only file system: '/opt/cache'",
+        ),
+    ),
+    Rule(
+        r"\[Errno 13\]|\[Errno 1\] Operation not permitted",
+        "The system does not allow it; a port below 1024 belongs to root: take another, such as "
+        "8085.",
+        ("PermissionError: [Errno 13] Permission denied",),
+    ),
+    Rule(
+        r"[Aa]ddress already in use",
+        "The port was taken while the server started. Start it again.",
+        ("OSError: [Errno 98] Address already in use",),
+    ),
+    Rule(
+        r"\[Errno 99\]|Cannot assign requested address|Name or service not known|gaierror",
+        "The address of --host is none of this machine's: leave it at 127.0.0.1.",
+        ("OSError: [Errno 99] Cannot assign requested address",),
+    ),
+    Rule(
+        r"port must be 0-65535",
+        "There is no such port: take one from 1024 to 65535.",
+        ("OverflowError: bind(): port must be 0-65535.",),
+    ),
+    Rule(
+        r"ipc path .*longer than (?P<most>\d+) characters|AF_UNIX path too long",
+        "The folder for temporary files has too long a name for vLLM's sockets: start with "
+        "`TMPDIR=/tmp`.",
+        (
+            'zmq.error.ZMQError: ipc path "/long/9d8a" is longer than 107 characters '
+            "(sizeof(sockaddr_un.sun_path)).",
+            "OSError: AF_UNIX path too long",
+        ),
+    ),
+    Rule(
+        r"\[Errno 24\]|Too many open files",
+        "Too many files are open: raise the limit with `ulimit -n 65536` before the start.",
+        ("OSError: [Errno 24] Too many open files",),
+    ),
+    Rule(
+        r"GLIBC\w*_[\d.]+' not found",
+        "This Linux is too old for vLLM's build: take Ubuntu 22.04 or newer, or a container.",
+        (
+            "ImportError: /lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.32' not found "
+            "(required by /env/vllm/_C.abi3.so)",
+        ),
+    ),
+    Rule(
+        r"ImportError: (?P<library>lib[\w.+-]+): cannot open shared object",
+        "The system's library {library} is missing: install it with apt (libGL.so.1 is in libgl1, "
+        "libnuma.so.1 in libnuma1).",
+        ("ImportError: libGL.so.1: cannot open shared object file: No such file or directory",),
+    ),
+    # Flags
+    Rule(
+        r"error: unrecognized arguments: (?P<words>.+)",
+        "vLLM does not know {words}. Check the spelling: `vllm serve --help=max-model-len` shows "
+        "the flags with these words in their name, `vllm serve --help=all` shows all.",
+        ("vllm: error: unrecognized arguments: --max-model-lenn 8192",),
+    ),
+    Rule(
+        r"error: argument (?P<flag>--[\w-]+)\S*: .*?(?P<pairs>\b\w+=\d+(,\w+=\d+)*)",
+        say_json_form,
+        (
+            "vllm serve: error: argument --limit-mm-per-prompt: Value image=5,video=5 cannot be "
+            "converted to <function loads at 0x7f50c1d2d440>.",
+        ),
+    ),
+    Rule(
+        r"error: argument (?P<words>--kv-cache-dtype.+)",
+        "vLLM does not accept this value: {words}. On a card it knows fp8 and auto; leave the flag "
+        "out on a CPU.",
+        ("vllm serve: error: argument --kv-cache-dtype: invalid choice: 'fp7' (choose from auto)",),
+    ),
+    Rule(
+        r"error: argument (?P<words>.+)",
+        "vLLM does not accept this value: {words}.",
+        ("vllm serve: error: argument --max-model-len: Value many cannot be converted",),
+    ),
+    Rule(
+        r"max_model_len \((?P<asked>\d+)\) is greater than the derived max_model_len "
+        r"\(max_position_embeddings=(?P<most>\d+)",
+        "--max-model-len {asked} is more than the model can do, {most} tokens. Lower it.",
+        (
+            "  Value error, User-specified max_model_len (300000) is greater than the derived "
+            "max_model_len (max_position_embeddings=262144 or model_max_length=None in model's "
+            "config.json). To allow overriding this maximum, set the env var",
+        ),
+    ),
+    Rule(
+        r"[Uu]tilization must be less than 1|gpu_memory_utilization: Input should be",
+        "--gpu-memory-utilization is a share of the card's memory: give a number below 1, such as "
+        "0.90.",
+        (
+            "  Value error, GPU memory utilization must be less than 1.0. Got 2.0. [type=value_err",
+            "gpu_memory_utilization: Input should be less than or equal to 1 [type=less_than_equal",
+        ),
+    ),
+    Rule(
+        r"max_num_batched_tokens \((?P<batch>\d+)\) is smaller than max_model_len "
+        r"\((?P<length>\d+)\)",
+        "--max-num-batched-tokens {batch} must be at least --max-model-len {length} here: raise "
+        "it, or lower the length.",
+        (
+            "  Value error, max_num_batched_tokens (2048) is smaller than max_model_len (16384). "
+            "This effectively limits the maximum sequence length to max_num_batched_tokens",
+        ),
+    ),
+    Rule(
+        r"Bfloat16 is only supported on GPUs with compute capability of at least (?P<least>[\d.]+)"
+        r"\.(?: Your (?P<card>.+?) GPU has)?",
+        "Bfloat16 is only supported on cards of type {least} or newer, and this card is older: "
+        "start with --dtype half.",
+        (
+            "  Value error, Bfloat16 is only supported on GPUs with compute capability of at least "
+            "8.0. Your Tesla T4 GPU has compute capability 7.5. You can use float16 instead by "
+            "explicitly setting the `dtype` flag in CLI, for example: --dtype=half.",
+            "  Value error, Bfloat16 is only supported on GPUs with compute capability of at least "
+            "8.0.",
+        ),
+    ),
+    Rule(
+        r"quantization method (?P<method>\S+) is not supported for the current GPU\. Minimum "
+        r"capability: (?P<least>\d+)\. Current capability: (?P<has>\d+)",
+        "The card is too old for {method} weights (type {has}, they need {least}): serve another "
+        "quantisation, or the model without one.",
+        (
+            "ValueError: The quantization method modelopt is not supported for the current GPU. "
+            "Minimum capability: 89. Current capability: 86.",
+        ),
+    ),
+    Rule(
+        r"Unknown quantization method: (?P<method>\S+?)\.|"
+        r"method specified in the `quantization` argument \((?P<other>\w+)\)|"
+        r"^\s*Value error, (?P<third>\w+) quantization is currently not supported in",
+        "--quantization {method}{other}{third} does not fit this model or this vLLM: leave the "
+        "flag out, vLLM reads from the model's config how it is quantised.",
+        (
+            "  Value error, Unknown quantization method: awqq. Must be one of ['awq', 'fp8'].",
+            "  Value error, Quantization method specified in the model config (fp8) does not match "
+            "the quantization method specified in the `quantization` argument (awq).",
+            "  Value error, awq quantization is currently not supported in cpu. [type=value_error",
+        ),
+    ),
+    Rule(
+        r"(?P<dtype>torch\.\w+) is not supported for quantization method (?P<method>\w+)",
+        "{method} weights do not work with {dtype}: leave --dtype out, or give bfloat16.",
+        (
+            "  Value error, torch.float32 is not supported for quantization method awq. Supported "
+            "dtypes: [torch.float16]",
+        ),
+    ),
+    Rule(
+        r"not compatible with FP8 KV cache|Unknown kv cache dtype|FP8 KV cache is not supported",
+        "This machine has no KV cache in that form: leave --kv-cache-dtype out.",
+        (
+            "RuntimeError: Chunked-prefill and prefix-cache on the CPU backend is not compatible "
+            "with FP8 KV cache.",
+        ),
+    ),
+    Rule(
+        r"set to FLASHINFER, but flashinfer",
+        "VLLM_ATTENTION_BACKEND asks for FlashInfer, which is not installed: unset it.",
+        (
+            "  Value error, VLLM_ATTENTION_BACKEND is set to FLASHINFER, but flashinfer module was "
+            "not found. See",
+        ),
+    ),
+    Rule(
+        r"enable-auto-tool-choice requires --tool-call-parser|invalid tool call parser",
+        "For tools start with `--enable-auto-tool-choice --tool-call-parser hermes` (Qwen3-VL's "
+        "form).",
+        (
+            "TypeError: Error: --enable-auto-tool-choice requires --tool-call-parser",
+            "KeyError: 'invalid tool call parser: hermess (chose from { deepseek_v3,granite })'",
+        ),
+    ),
+    Rule(
+        r"[Cc]hat template .*(path-like|looks like a file path)",
+        "The file of --chat-template is not there: correct the path, or leave the flag out, the "
+        "model brings its own.",
+        (
+            "ValueError: The supplied chat template (/nowhere/x.jinja) looks like a file path, but "
+            "it failed to be opened. Reason: [Errno 2] No such file or directory",
+        ),
+    ),
+    Rule(
+        r"Timeout waiting for engine|Timed out waiting for engine",
+        "The engine was not ready in vLLM's own time: a slow disk, or a first start that compiles; "
+        "start it again, with a larger VLLM_ENGINE_READY_TIMEOUT_S.",
+        ("TimeoutError: Timed out waiting for engine core processes to start.",),
+    ),
+    # What ends a server that was ready
+    Rule(
+        r"No valid structured output parameter found",
+        'A request asked for a form of reply that vLLM 0.11 cannot read: response_format={"type": '
+        '"text"}, a json_schema without its schema, or structured_outputs that is empty, has '
+        '{"json_object": false} or the misspelt {"choices": …} (right: choice). Leave it out of '
+        "the requests.",
+        ("ValueError: No valid structured output parameter found",),
+    ),
+    Rule(
+        r"Sliding window unsupported",
+        "Several conversations with a common beginning meet a fault of the CPU's attention: start "
+        "with PAGED_ATTENTION_SINGLE_QUERY_KERNEL=1 in the environment, as the course's cpu place "
+        "does.",
+        ("RuntimeError: Sliding window unsupported",),
+    ),
+    Rule(
+        r"CPU Generator does not use offset",
+        "A request with a seed was read in pieces, which this CPU build cannot do: start with "
+        "--max-num-batched-tokens 65536, as the course's cpu place does, or send no seed.",
+        ("RuntimeError: CPU Generator does not use offset",),
+    ),
+    Rule(
+        r"logits must be of type float32",
+        "A request asked for a fixed form of reply, which this CPU build gives in float32 alone: "
+        "start with --dtype float32.",
+        ("RuntimeError: logits must be of type float32",),
+    ),
+)
+
+# Asked when no other rule knows a line.
+LAST_RULES = (
+    Rule(
+        r"^\s*Value error, (?P<words>.+?)(?: \[type=|$)",
+        "vLLM refuses these settings: {words}",
+        ("  Value error, Sleep mode is not supported on current platform. [type=value_error, in",),
+    ),
+    Rule(
+        r"^(?P<field>[\w.]+): (?P<words>(?:Input should|Field required|Extra inputs).*?) \[type=",
+        "vLLM refuses these settings: {field}: {words}.",
+        ("max_logprobs: Input should be greater than 0 [type=greater_than, input_value=-3",),
+    ),
+)
+
+# A signal that ended a process: what it means.
+SIGNALS = {
+    9: f"The system killed the process, most often because the main memory ran out: {MEMORY}",
+    2: "It was stopped from outside: ctrl-C, `make stop`, or another notebook.",
+    15: "It was stopped from outside: `make stop`, another notebook, or a shutdown.",
+    1: "It was stopped from outside: the terminal that it ran in was closed.",
+    4: "The processor lacks an instruction that this build uses: it needs AVX2 at least, and in a "
+    "virtual machine the host's processor type.",
+    6: "The process broke off by itself (SIGABRT): the lines above the end of its log say why.",
+    7: "The shared memory (/dev/shm) is too small or the disk is full: start a container with "
+    "`--ipc=host` or `--shm-size=8g`.",
+    11: "The process crashed (segmentation fault), which no learner causes: start it again; if it "
+    "comes back, run the set-up again and check the driver (notebook 00).",
+}
+
+# What each stage waits for when it does not end.
+FIRST = "The first start after an installation reads and compiles thousands of files"
+WAITS = {
+    "starting Python": f"{FIRST}: on a slow or network disk that takes minutes.",
+    "importing vLLM": f"{FIRST}: on a slow or network disk that takes minutes.",
+    "reading the model's configuration": "It reads the model's files; a model that is named and "
+    "is no folder it asks a hub for, which can hang: give it the folder of notebook 01.",
+    "starting the engine process": "The processes of the engine look for each other: a VPN or a "
+    "firewall can be in the way (VLLM_HOST_IP=127.0.0.1), with several cards NCCL "
+    "(NCCL_DEBUG=INFO tells).",
+    "loading the weights": "It reads the weights: a network disk, or Windows' disk under WSL2 "
+    "(/mnt/c), is slow; copy the model to a disk of Linux.",
+    "measuring what a request needs at most": "It computes the largest picture or clip; the first "
+    "time a new card's driver compiles kernels for that, for a minute or more.",
+    "compiling the model": "torch.compile takes minutes the first time on a slow processor, and "
+    "later starts use its files: allow more time, or start with --enforce-eager.",
+    "setting up the KV cache": "It reserves the memory of the KV cache, and then captures graphs.",
+    "capturing CUDA graphs": "Graphs take a minute at most on a free card: see with nvidia-smi "
+    "what else uses it, or start with --enforce-eager.",
+    "opening the API": "The engine is ready, and the address does not answer: a proxy may be in "
+    "between (NO_PROXY=127.0.0.1,localhost), or --host and --port differ from COURSE_BASE_URL.",
+}

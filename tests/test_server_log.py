@@ -1,0 +1,507 @@
+"""The reading of logs: stages, causes of a death, and what a start waits for."""
+
+import re
+
+import pytest
+
+from helpers.log_lines import STAGES, find_stage, read_lines
+from helpers.server_failures import LAST_RULES, RULES, SIGNALS, WAITS, Rule
+from helpers.server_log import explain_wait, find_cause, find_error_line
+
+BEGIN = """\
+INFO 11-27 22:42:53 [__init__.py:216] Automatically detected platform cuda.
+(APIServer pid=11) INFO 11-27 22:42:58 [api_server.py:1839] vLLM API server version 0.11.0
+(APIServer pid=11) INFO 11-27 22:42:58 [utils.py:233] non-default args: {'port': 8085}
+(APIServer pid=11) WARNING 11-27 22:42:58 [__init__.py:2877] Found ulimit of 20000 and failed to \
+automatically increase. This can cause fd limit errors like `OSError: [Errno 24] Too many files`
+(APIServer pid=11) INFO 11-27 22:43:14 [model.py:1510] Using max model len 16384
+(EngineCore_DP0 pid=22) INFO 11-27 22:43:24 [core.py:644] Waiting for init message from front-end.
+[W1127 22:43:29.136317768 socket.cpp:200] [c10d] The hostname of the client socket cannot be found
+(EngineCore_DP0 pid=22) WARNING 11-27 22:43:30 [_ipex_ops.py:16] Import error msg: No module \
+named 'intel_extension_for_pytorch'
+(EngineCore_DP0 pid=22) WARNING 11-27 22:43:30 [x.py:1] flash_attn rotary import failed; \
+Error: No module named 'flash_attn.ops'
+"""
+# One line for each of the later stages, in their order.
+LOADED = "(EngineCore_DP0 pid=22) INFO 11-27 22:43:37 [m.py:2653] Model loading took 8.5910 GiB"
+LATER = {
+    "loading the weights": "(EngineCore_DP0 pid=22) INFO 11-27 22:43:35 [g.py:2602] "
+    "Starting to load model models/Qwen3-VL-4B-Instruct...",
+    "measuring what a request needs at most": LOADED,
+    "compiling the model": "(EngineCore_DP0 pid=22) INFO 11-27 22:44:29 [backends.py:559] Dynamo "
+    "bytecode transform time: 14.30 s",
+    "setting up the KV cache": "(EngineCore_DP0 pid=22) INFO 11-27 22:45:40 [k.py:1087] GPU KV "
+    "cache size: 109,504 tokens",
+    "capturing CUDA graphs": "Capturing CUDA graphs (decode, FULL):   0%|          | 0/35",
+    "opening the API": "(EngineCore_DP0 pid=22) INFO 11-27 22:45:49 [core.py:210] init engine "
+    "(profile, create kv cache, warmup model) took 132.41 seconds",
+}
+READY = "(APIServer pid=11) INFO:     Application startup complete."
+END = (
+    "(APIServer pid=11) RuntimeError: Engine core initialization failed. See root cause above. "
+    "Failed core proc(s): {}"
+)
+PREFIXES = {
+    "engine": "(EngineCore_DP0 pid=22) ERROR 11-27 10:00:00 [core.py:708] ",
+    "engine 0.32": "(EngineCore pid=22) ERROR 11-27 10:00:00 [v1/engine/core.py:1208] ",
+    "worker": "(EngineCore pid=22) (Worker_TP0 pid=33) ERROR 11-27 10:00:00 [mp.py:597] ",
+    "api": "(APIServer pid=11) ",
+    "rank": "[rank0]: ",
+    "bare": "",
+    "coloured": "\x1b[1;36m(EngineCore_DP0 pid=22)\x1b[0;0m ERROR 11-27 10:00:00 [core.py:708] ",
+}
+TRACE = 'Traceback (most recent call last):\n  File "core.py", line 9, in f\n    raise_it()'
+
+
+def start_log(stage: str = "") -> str:
+    """The log of a start up to a stage; '' for one without a line of its own."""
+    names = list(LATER)
+    upto = names.index(stage) + 1 if stage else 0
+    return BEGIN + "".join(f"{LATER[name]}\n" for name in names[:upto])
+
+
+def write_lines(words: str, prefix: str = PREFIXES["engine"]) -> str:
+    return "".join(f"{prefix}{line}\n" for line in words.split("\n"))
+
+
+def failed_log(words: str, prefix: str = PREFIXES["engine"], stage: str = "") -> str:
+    """A start that died in a stage with these lines after a traceback."""
+    if ": Input should" in words:
+        words = f"pydantic_core.ValidationError: 1 validation error for X\n{words}"
+    trace = write_lines(TRACE, prefix) if re.match(r"[\w.]+(Error|Exception): ", words) else ""
+    return start_log(stage) + trace + write_lines(words, prefix) + END
+
+
+# The table
+
+PROOFS = [(rule, proof) for rule in (*RULES, *LAST_RULES) for proof in rule.proofs]
+
+
+# Rules that also take what a narrower rule before them has taken.
+GENERAL = (
+    "but Transformers does not recognize",
+    "^ModuleNotFoundError",
+    "ImportError: (?P<library>",
+    "fatal error: (?P<file>",
+    "OutOfMemoryError",
+    "No available memory for the cache blocks",
+    "To serve at least one request",
+    "No space left on device",
+    "[Errno 13",
+    "error: argument (?P<words>.+)",
+)
+
+
+@pytest.mark.parametrize(("rule", "proof"), PROOFS, ids=[p[:60] for _, p in PROOFS])
+def test_a_proof_is_known_to_its_own_rule_alone(rule: Rule, proof: str) -> None:
+    stage = rule.stages[0] if rule.stages else "opening the API"
+    takers = [
+        other
+        for other in RULES
+        if other.tell(proof, "") and (not other.stages or stage in other.stages)
+    ]
+    first, *others = takers or LAST_RULES
+    assert first is rule or rule in LAST_RULES
+    assert rule in LAST_RULES or all(any(g in o.pattern for g in GENERAL) for o in others)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
+@pytest.mark.parametrize(("rule", "proof"), PROOFS, ids=[p[:40] for _, p in PROOFS])
+def test_a_proof_is_found_in_a_log(rule: Rule, proof: str, prefix: str) -> None:
+    stage = rule.stages[0] if rule.stages else "capturing CUDA graphs"
+    log = failed_log(proof, prefix, stage)
+    cause = find_cause(log, 1)
+    assert cause == rule.tell(proof, log)
+    assert "{" not in re.sub(r"`[^`]*`|\{\"[^}]*\}", "", cause)
+    assert len(cause) < 420 and "\n" not in cause
+    assert find_cause(log[-2000:], 1)
+
+
+@pytest.mark.parametrize(("rule", "proof"), PROOFS, ids=[p[:40] for _, p in PROOFS])
+@pytest.mark.parametrize("level", ["INFO", "WARNING"])
+def test_harmless_lines_are_no_cause(rule: Rule, proof: str, level: str) -> None:
+    lines = write_lines(proof, f"(EngineCore_DP0 pid=22) {level} 11-27 10:00:00 [x.py:16] ")
+    log = start_log() + lines + write_lines("ValueError: something new") + END
+    assert "something new" in find_cause(log, 1)
+    assert "I do not know this one" in find_cause(log, 1)
+
+
+def test_every_stage_has_a_sentence_for_waiting() -> None:
+    assert set(WAITS) == {"starting Python", *(name for _, name in STAGES)}
+
+
+# What people report, as they report it. Third: what must not be said.
+
+FIELD = [
+    (
+        "AttributeError: Qwen2Tokenizer has no attribute all_special_tokens_extended",
+        "transformers 5 is installed, and vLLM 0.11 needs 4.57",
+        "",
+    ),
+    (
+        "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig\n  Value "
+        "error, The checkpoint you are trying to load has model type `qwen3_vl` but Transformers "
+        "does not recognize this architecture.",
+        "This transformers is too old for Qwen3-VL, which needs 4.57",
+        "1 validation error",
+    ),
+    (
+        "pydantic_core._pydantic_core.ValidationError: 1 validation error for VllmConfig\n  Value "
+        "error, Bfloat16 is only supported on GPUs with compute capability of at least 8.0.",
+        "Bfloat16 is only supported on cards of type 8.0 or newer",
+        "1 validation error",
+    ),
+    (
+        "pydantic_core._pydantic_core.ValidationError: 1 validation error for VllmConfig\n  Value "
+        "error, Async scheduling wants more. [type=value_error, input_value=ArgsKwargs((), {}), "
+        "input_type=ArgsKwargs]\n    For further information visit https://example.invalid",
+        "vLLM refuses these settings: Async scheduling wants more.",
+        "input_value",
+    ),
+    (
+        "safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, "
+        "file not fully covered",
+        "A weight file is damaged or not whole: verify_folder (notebook 01)",
+        "",
+    ),
+    (
+        "torch.AcceleratorError: CUDA error: the provided PTX was compiled with an unsupported "
+        "toolchain.",
+        "The driver is older than the CUDA that vLLM was built with",
+        "",
+    ),
+    (
+        "RuntimeError: Could not find nvcc and default cuda_home='/usr/local/cuda' doesn't exist",
+        "VLLM_USE_FLASHINFER_SAMPLER=0",
+        "plays no part",
+    ),
+    (
+        "FileNotFoundError: [Errno 2] No such file or directory: 'ninja'",
+        "CUDA compiler (nvcc, ninja) is missing or too old",
+        "plays no part",
+    ),
+    (
+        "RuntimeError: Ninja build failed. Ninja output:\n[1/4] /usr/local/cuda/bin/nvcc -c x.cu\n"
+        "nvcc fatal   : Unsupported gpu architecture 'compute_120a'\nninja: build stopped",
+        "is missing or too old for the card",
+        "Ninja build failed",
+    ),
+    (
+        "RuntimeError: Failed to infer device type, please set the environment variable "
+        "`VLLM_LOGGING_LEVEL=DEBUG` to turn on verbose logging",
+        "`--gpus all`; without a card, take the CPU build",
+        "",
+    ),
+]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
+@pytest.mark.parametrize(("words", "said", "unsaid"), FIELD, ids=[f[0][:40] for f in FIELD])
+def test_what_people_report(words: str, said: str, unsaid: str, prefix: str) -> None:
+    for stage in ("", *LATER):
+        cause = find_cause(failed_log(words, prefix, stage), 1)
+        assert said in cause
+        assert not unsaid or unsaid not in cause
+
+
+def test_a_log_of_these_lines_alone() -> None:
+    for words, said, _ in FIELD:
+        assert said in find_cause(write_lines(words) + END)
+
+
+COMPILING = """\
+/tmp/tmpq0/main.c:5:10: fatal error: Python.h: No such file or directory
+    5 | #include <Python.h>
+      |          ^~~~~~~~~~
+compilation terminated."""
+INDUCTOR = (
+    "torch._inductor.exc.InductorError: CalledProcessError: Command '['/usr/bin/gcc', "
+    "'/tmp/tmpq0/main.c', '-O3']' returned non-zero exit status 1."
+)
+
+
+@pytest.mark.parametrize("stage", ["", *LATER])
+def test_the_compilers_own_line_wins(stage: str) -> None:
+    log = start_log(stage) + COMPILING + "\n" + write_lines(TRACE + "\n" + INDUCTOR) + END
+    assert "`sudo apt install python3.12-dev`" in find_cause(log, 1)
+    assert "gcc" not in find_cause(log, 1)
+    other = log.replace("Python.h", "omp.h")
+    assert "The compiler finds no omp.h" in find_cause(other, 1)
+    unknown = log.replace("Python.h: No such file or directory", "too many errors emitted")
+    assert "fatal error: too many errors emitted" in find_cause(unknown, 1)
+
+
+OOM = (
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 84.00 MiB. GPU 0 has a total "
+    "capacity of 15.48 GiB of which 21.06 MiB is free."
+)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
+def test_out_of_memory_depends_on_the_stage(prefix: str) -> None:
+    loading = find_cause(failed_log(OOM, prefix, "loading the weights"), 1)
+    assert "The weights alone do not fit into this card: serve a smaller or a quant" in loading
+    assert "utilization" not in loading
+    for stage in ("measuring what a request needs at most", "compiling the model"):
+        measuring = find_cause(failed_log(OOM, prefix, stage), 1)
+        assert "The weights fit" in measuring and '{"video": 0}' in measuring
+        assert "utilization" not in measuring
+    for stage in ("setting up the KV cache", "capturing CUDA graphs", "opening the API"):
+        assert "Lower --gpu-memory-utilization" in find_cause(failed_log(OOM, prefix, stage), 1)
+    half = "\rLoading safetensors checkpoint shards:  50% Completed | 1/2 [00:03<00:03]\n"
+    tail = half + write_lines(TRACE + "\n" + OOM, prefix) + END
+    assert "The weights alone do not fit" in find_cause(tail, 1)
+
+
+CACHE = """\
+(APIServer pid=11) INFO 11-27 22:42:58 [api_server.py:1839] vLLM API server version 0.11.0
+(APIServer pid=11) INFO 11-27 22:42:58 [utils.py:233] non-default args: {'port': 8085FLAGS}
+(EngineCore_DP0 pid=22) INFO 11-27 22:43:35 [g.py:2602] Starting to load model m...
+(EngineCore_DP0 pid=22) INFO 11-27 22:43:37 [g.py:2653] Model loading took WEIGHTS GiB and 9 seconds
+(EngineCore_DP0 pid=22) INFO 11-27 22:45:39 [gpu_worker.py:298] Available KV cache memory: REST GiB
+""" + write_lines("ValueError: No available memory for the cache blocks. Try increasing `gpu_m`")
+
+
+@pytest.mark.parametrize(
+    ("share", "weights", "rest", "said", "unsaid"),
+    [
+        ("0.95", "29.10", "-1.75", "29.1 GiB.*1.75 GiB are missing.*smaller", "Raise|video"),
+        ("0.95", "26.10", "-0.5", "share is 0.95 already.*smaller.*frees about 1.6", "Raise"),
+        ("0.9", "8.59", "-0.2", "share is 0.9 already.*smaller.*frees about 1.6", "Raise"),
+        (None, "8.59", "-0.2", "share is 0.9 already", "Raise"),
+        ("0.5", "8.59", "-0.7", "Raise --gpu-memory-utilization from 0.5 to 0.90", "already"),
+        ("0.60", "8.59", "-3.7", "Raise --gpu-memory-utilization from 0.6 to 0.90", "video"),
+    ],
+)
+def test_no_memory_for_the_cache(
+    share: str | None, weights: str, rest: str, said: str, unsaid: str
+) -> None:
+    flags = f", 'gpu_memory_utilization': {share}" if share else ""
+    log = CACHE.replace("FLAGS", flags).replace("WEIGHTS", weights).replace("REST", rest)
+    cause = find_cause(log + END, 1)
+    assert re.search(said, cause) and not re.search(unsaid, cause)
+    assert "max-model-len" not in cause and f"{float(weights):.1f} GiB" in cause
+
+
+def test_no_memory_for_the_cache_with_the_budget_in_the_log() -> None:
+    total = (
+        "INFO 11-27 22:43:37 [w.py:1] Free memory on device cuda:0 (31.0/31.37 GiB) on startup.\n"
+    )
+    flags = ", 'gpu_memory_utilization': 0.95"
+    log = CACHE.replace("FLAGS", flags).replace("WEIGHTS", "29.90").replace("REST", "-1.75")
+    cause = find_cause(total + log + END, 1)
+    assert "29.9 GiB of a budget of 29.8" in cause and "Only that helps: serve a smaller" in cause
+    plain = find_cause("ValueError: No available memory for the cache blocks. Try")
+    assert "if it is below 0.90" in plain and "smaller" in plain
+
+
+# Deaths without a word of their own
+
+HALF = "Loading safetensors checkpoint shards:  50% Completed | 1/2 [00:01<00:01,  1.2s/it]\n"
+KILLED = [
+    (start_log("loading the weights") + HALF, -9),
+    (start_log("loading the weights") + HALF, 137),
+    (start_log("loading the weights") + HALF, None),
+    (start_log() + END.replace("{}", "{'EngineCore_DP0': -9}"), None),
+    (start_log() + END.replace("{}", "{'EngineCore_DP0': -9}"), 1),
+    (start_log("loading the weights") + HALF + "Killed\n", 1),
+    (
+        start_log("capturing CUDA graphs") + "(EngineCore pid=22) ERROR 11-27 10:00:00 [m.py:316] "
+        "Worker proc VllmWorker-0 died unexpectedly (exit code: -9), shutting down executor.\n",
+        1,
+    ),
+    (start_log("opening the API") + READY, -9),
+]
+
+
+@pytest.mark.parametrize(("log", "code"), KILLED)
+def test_killed_by_the_system(log: str, code: int | None) -> None:
+    cause = find_cause(log, code)
+    assert "The system killed the process" in cause and "main memory" in cause
+    assert ".wslconfig" in cause and "wsl --shutdown" in cause
+    assert "Loading safetensors" not in cause and "machine with more memory" not in cause
+
+
+def test_an_engine_that_dies_unexpectedly_was_killed() -> None:
+    died = "ERROR 11-27 10:00:00 [c.py:564] Engine core proc EngineCore_DP0 died unexpectedly"
+    log = start_log("opening the API") + READY + f"\n(APIServer pid=11) {died}, shutting down"
+    assert "for everybody: The system killed the process" in find_cause(log, 0)
+
+
+BROKEN_OFF = """\
+(APIServer pid=11) Traceback (most recent call last):
+(APIServer pid=11)   File "jsonschema/_format.py", line 9, in <module>
+(APIServer pid=11)     import rfc3987
+(APIServer pid=11) ModuleNotFoundError: No module named 'rfc3987'
+(APIServer pid=11)\x20
+(APIServer pid=11) During handling of the above exception, another exception occurred:
+(APIServer pid=11)\x20
+(APIServer pid=11) Traceback (most recent call last):
+(APIServer pid=11)   File "vllm", line 4, in <module>
+(APIServer pid=11)     sys.exit(main())
+(APIServer pid=11) ENDS
+"""
+
+
+def test_a_start_that_was_stopped_misses_no_package() -> None:
+    for end in ("KeyboardInterrupt: terminated", "KeyboardInterrupt", "SystemExit"):
+        for code in (None, 0, 1, -15, 143, -2):
+            cause = find_cause(BEGIN + BROKEN_OFF.replace("ENDS", end), code)
+            assert "stopped from outside" in cause and "rfc3987" not in cause
+    assert "stopped from outside" in find_cause(start_log("loading the weights"), -15)
+    cut = BROKEN_OFF.partition("During")[0]
+    assert "The package rfc3987 is missing" in find_cause(BEGIN + cut, 1)
+    other = BEGIN + BROKEN_OFF.replace("ENDS", "ValueError: something new")
+    assert "something new" in find_cause(other, 1) and "missing" not in find_cause(other, 1)
+
+
+def test_a_stop_after_a_failure_does_not_hide_it() -> None:
+    failed = write_lines("EngineCore failed to start.\n" + TRACE + "\n" + OOM)
+    log = start_log("loading the weights") + failed + "(APIServer pid=11) KeyboardInterrupt\n"
+    assert "The weights alone do not fit" in find_cause(log, -15)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_every_signal_has_its_sentence(number: int) -> None:
+    assert find_cause(start_log(), -number) == SIGNALS[number]
+    assert find_cause("", -number) == SIGNALS[number]
+
+
+def test_what_is_not_known_is_said_and_quoted() -> None:
+    words = ("ValueError: something new", "KeyError: 'other'", "OSError: third", "IOError: fourth")
+    log = failed_log("\n".join(f"{TRACE}\n{w}" for w in words), PREFIXES["engine"])
+    cause = find_cause(log, 1)
+    assert cause.startswith("I do not know this one; while starting the engine process")
+    assert cause.endswith("ValueError: something new · KeyError: 'other' · OSError: third")
+    assert "I do not know this one" in find_cause("", 1)
+    ends = find_cause(start_log() + "x\ny\nz\n", 3)
+    assert ends.endswith("its exit code is 3, and the log ends in: x · y · z")
+    assert find_error_line("x\nValueError: bad\nmore") == "ValueError: bad"
+
+
+def test_what_a_start_survived_is_no_cause() -> None:
+    early = start_log() + write_lines(TRACE + "\nOSError: [Errno 28] No space left on device")
+    log = (
+        early + LATER["loading the weights"] + "\n" + write_lines("ValueError: something new") + END
+    )
+    assert "disk" in find_cause(early + END, 1)
+    assert "something new" in find_cause(log, 1) and "disk" not in find_cause(log, 1)
+    ignored = "Exception ignored in: <function x>\n" + TRACE + "\nMemoryError\n"
+    assert "something new" in find_cause(ignored + failed_log("ValueError: something new"), 1)
+
+
+# A server that was ready
+
+DEATH = """\
+EngineCore encountered a fatal error.
+Traceback (most recent call last):
+  File "vllm/v1/structured_output/request.py", line 86, in get_structured_output_key
+    raise ValueError("No valid structured output parameter found")
+"""
+AFTERWARDS = """\
+(APIServer pid=11) ERROR 11-28 01:05:51 [async_llm.py:480] AsyncLLM output_handler failed.
+(APIServer pid=11) ERROR 11-28 01:05:51 [async_llm.py:480] Traceback (most recent call last):
+(APIServer pid=11) ERROR 11-28 01:05:51 [async_llm.py:480]     raise self._format_exception(outputs)
+(APIServer pid=11) ERROR 11-28 01:05:51 [async_llm.py:480] vllm.v1.engine.exceptions.\
+EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause.
+(APIServer pid=11) INFO:     127.0.0.1:54 - "POST /v1/chat/completions HTTP/1.1" 500 Internal
+(APIServer pid=11) INFO:     Shutting down
+(APIServer pid=11) INFO:     Application shutdown complete.
+(APIServer pid=11) INFO:     Finished server process [9598]
+"""
+REFUSED = """\
+(APIServer pid=11) ERROR 11-28 01:04:51 [serving_chat.py:245] Error in preprocessing prompt inputs
+(APIServer pid=11) ERROR 11-28 01:04:51 [serving_chat.py:245] Traceback (most recent call last):
+(APIServer pid=11) ERROR 11-28 01:04:51 [serving_chat.py:245]   File "x.py", line 1, in f
+(APIServer pid=11) ERROR 11-28 01:04:51 [serving_chat.py:245] OSError: [Errno 28] No space left
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("ValueError: No valid structured output parameter found", '"text"}, a json_schema with'),
+        ("RuntimeError: Sliding window unsupported", "PAGED_ATTENTION_SINGLE_QUERY_KERNEL=1"),
+        ("RuntimeError: CPU Generator does not use offset", "--max-num-batched-tokens 65536"),
+        (OOM, "Lower --gpu-memory-utilization"),
+        ("ValueError: something new", "I do not know this one"),
+    ],
+)
+def test_the_death_of_a_server_that_was_ready(words: str, said: str) -> None:
+    log = start_log("opening the API") + READY + "\n" + REFUSED
+    log += write_lines(DEATH + words) + AFTERWARDS
+    for code in (0, None, 1, -15):
+        cause = find_cause(log, code)
+        assert cause.startswith("The engine died while the server was answering, for everybody: ")
+        assert said in cause
+
+
+def test_a_server_that_was_told_to_stop() -> None:
+    log = start_log("opening the API") + READY + "\n" + REFUSED
+    log += "(APIServer pid=11) INFO:     Shutting down\n"
+    assert "It was stopped from outside" in find_cause(log, 0)
+    assert "died" not in find_cause(log, -15)
+
+
+# Stages and waiting
+
+
+def test_a_stage_is_read_off_the_end_of_a_log() -> None:
+    assert find_stage("") == "starting Python"
+    assert find_stage("(APIServer pid=11) INFO 11-27 22:42:58 [x.py:1] Using max model len") == (
+        "reading the model's configuration"
+    )
+    assert find_stage(
+        "(EngineCore pid=22) INFO 11-27 22:43:29 [p.py:1208] rank 0 in world size"
+    ) == ("starting the engine process")
+    assert find_stage(HALF * 2) == "loading the weights"
+    for stage in LATER:
+        log = start_log(stage)
+        assert find_stage(log) == find_stage(log.splitlines()[-1]) == stage
+    assert find_stage(failed_log("ValueError: KV cache size is wrong")) == (
+        "starting the engine process"
+    )
+
+
+def test_what_a_start_waits_for() -> None:
+    for stage in LATER:
+        assert explain_wait(start_log(stage)) == WAITS[stage]
+    block = "No available shared memory broadcast block found in 60 seconds."
+    line = f"(EngineCore_DP0 pid=22) INFO 11-27 22:50:00 [shm_broadcast.py:466] {block}\n"
+    waits = explain_wait(start_log() + line)
+    assert "shared memory broadcast block" in waits and "--ipc=host" in waits
+    assert "downloads the model" in explain_wait(start_log() + "Fetching 8 files:  12%|█▏\n")
+    failed = failed_log(OOM, PREFIXES["worker"], "loading the weights").removesuffix(END)
+    assert "The weights alone do not fit" in explain_wait(failed)
+
+
+def test_lines_have_levels_processes_and_kinds() -> None:
+    log = (
+        "\x1b[1;36m(EngineCore_DP0 pid=2)\x1b[0;0m \x1b[31mERROR\x1b[0m 11-27 10:00:00 [c.py:1] a\n"
+    )
+    log += "(EngineCore pid=2) (Worker_TP0 pid=3) WARNING 11-27 10:00:00 [c.py:1] b\n"
+    log += "/x/y.py:12: FutureWarning: c\n[rank0]:[W1127 22:48:25.2 x.cpp:1538] Warning: d\n"
+    log += "2026-11-27 10:00:00,123 - modelscope - WARNING - No module named e\n"
+    log += "INFO:     f\nRuntimeError: g\n"
+    found = [(line.process, line.level, line.is_error) for line in read_lines(log)]
+    assert found == [
+        ("EngineCore_DP0", "ERROR", True),
+        ("Worker_TP0", "WARNING", False),
+        ("", "WARNING", False),
+        ("", "WARNING", False),
+        ("", "WARNING", False),
+        ("", "INFO", False),
+        ("", "", True),
+    ]
+
+
+def test_pydantic_names_the_field_on_a_line_of_its_own() -> None:
+    words = "pydantic_core._pydantic_core.ValidationError: 1 validation error for CacheConfig\n"
+    words += "swap_space\n  Input should be greater than 0 [type=greater_than, input_value=-3.0, x]"
+    cause = find_cause(failed_log(words, "(APIServer pid=11) "), 1)
+    assert cause == "vLLM refuses these settings: swap_space: Input should be greater than 0."
+
+
+def test_a_taken_port_as_uvicorn_writes_it() -> None:
+    words = "ERROR:    [Errno 98] error while attempting to bind on address: address already in use"
+    assert "port was taken" in find_cause(start_log() + words, 1)
