@@ -335,7 +335,7 @@ RULES = (
     # Weights and files of the model
     Rule(
         r"SafetensorError|MetadataIncompleteBuffer|InvalidHeader|invalid header length|"
-        r"header too (small|large)|directory: '\S+\.safetensors'|unexpected EOF|PytorchStreamReader failed",
+        r"header too (small|large)|directory: '\S+\.safetensors'|PytorchStreamReader failed",
         "A weight file is damaged or not whole: verify_folder (notebook 01) names it, and "
         "download_model fetches it again.",
         (
@@ -375,12 +375,14 @@ RULES = (
         (
             "OSError: Can't load the configuration of '/models/x'. If you were trying to load it",
             "  Value error, Invalid repository ID or local directory specified: 'media'.",
+            "huggingface_hub.errors.HFValidationError: Repo id must be in the form 'repo_name' or "
+            "'namespace/repo_name': '/nowhere/model'. Use `repo_type` argument if needed.",
             "OSError: Can't load tokenizer for '/models/x'. If you were trying to load it from",
             "OSError: Can't load image processor for '/models/x'. If you were trying to load it",
         ),
     ),
     Rule(
-        r"config file at '(?P<file>[^']+)' is not a valid JSON|JSONDecodeError",
+        r"config file at '(?P<file>[^']+)' is not a valid JSON",
         "A file of the model is damaged ({file}): verify_folder (notebook 01) names what differs, "
         "and download_model fetches it again.",
         (
@@ -597,11 +599,20 @@ RULES = (
         ("vllm: error: unrecognized arguments: --max-model-lenn 8192",),
     ),
     Rule(
-        r"error: argument (?P<flag>--[\w-]+)\S*: .*?(?P<pairs>\b\w+=\d+(,\w+=\d+)*)",
+        r"error: argument (?P<flag>--[\w-]+)\S*: Value (?P<pairs>\w+=\d+(,\w+=\d+)*) cannot",
         say_json_form,
         (
             "vllm serve: error: argument --limit-mm-per-prompt: Value image=5,video=5 cannot be "
             "converted to <function loads at 0x7f50c1d2d440>.",
+        ),
+    ),
+    Rule(
+        r"error: argument (?P<flag>--[\w-]+)\S*: Value (?P<value>.+) cannot be converted to <func",
+        "{flag} takes JSON and not {value}: names in double quotes, the whole in single ones for "
+        "the shell, as in `--limit-mm-per-prompt '{\"image\": 4}'`.",
+        (
+            "vllm serve: error: argument --limit-mm-per-prompt: Value {'image': 4} cannot be "
+            "converted to <function loads at 0x7f86063342c0>.",
         ),
     ),
     Rule(
@@ -645,6 +656,16 @@ RULES = (
         ),
     ),
     Rule(
+        r"max_num_batched_tokens \((?P<batch>\d+)\) must be greater than or equal to max_num_seqs "
+        r"\((?P<requests>\d+)\)",
+        "--max-num-batched-tokens {batch} must be at least --max-num-seqs {requests}: raise it, or "
+        "lower the other.",
+        (
+            "  Value error, max_num_batched_tokens (8) must be greater than or equal to "
+            "max_num_seqs (128). [type=value_error, input_value=ArgsKwargs((), {}), input_type=A]",
+        ),
+    ),
+    Rule(
         r"Bfloat16 is only supported on GPUs with compute capability of at least (?P<least>[\d.]+)"
         r"\.(?: Your (?P<card>.+?) GPU has)?",
         "Bfloat16 is only supported on cards of type {least} or newer, and this card is older: "
@@ -668,16 +689,17 @@ RULES = (
         ),
     ),
     Rule(
-        r"Unknown quantization method: (?P<method>\S+?)\.|"
+        r"Unknown quantization method: (?P<method>\S+?)\.|config file for (?P<fourth>\w+) \[|"
         r"method specified in the `quantization` argument \((?P<other>\w+)\)|"
         r"^\s*Value error, (?P<third>\w+) quantization is currently not supported in",
-        "--quantization {method}{other}{third} does not fit this model or this vLLM: leave the "
-        "flag out, vLLM reads from the model's config how it is quantised.",
+        "--quantization {method}{other}{third}{fourth} does not fit this model or this vLLM: leave "
+        "the flag out, vLLM reads from the model's config how it is quantised.",
         (
             "  Value error, Unknown quantization method: awqq. Must be one of ['awq', 'fp8'].",
             "  Value error, Quantization method specified in the model config (fp8) does not match "
             "the quantization method specified in the `quantization` argument (awq).",
             "  Value error, awq quantization is currently not supported in cpu. [type=value_error",
+            "  Value error, Cannot find the config file for awq [type=value_error, input_value=A",
         ),
     ),
     Rule(
@@ -714,12 +736,12 @@ RULES = (
         ),
     ),
     Rule(
-        r"[Cc]hat template .*(path-like|looks like a file path)",
+        r"[Cc]hat template .*(appears path-like|looks like a file path)",
         "The file of --chat-template is not there: correct the path, or leave the flag out, the "
         "model brings its own.",
         (
-            "ValueError: The supplied chat template (/nowhere/x.jinja) looks like a file path, but "
-            "it failed to be opened. Reason: [Errno 2] No such file or directory",
+            "ValueError: The supplied chat template string (/nowhere/x.jinja) appears path-like, "
+            "but doesn't exist!",
         ),
     ),
     Rule(

@@ -89,6 +89,7 @@ GENERAL = (
     "No space left on device",
     "[Errno 13",
     "error: argument (?P<words>.+)",
+    "cannot be converted to <func",
 )
 
 
@@ -105,16 +106,15 @@ def test_a_proof_is_known_to_its_own_rule_alone(rule: Rule, proof: str) -> None:
     assert rule in LAST_RULES or all(any(g in o.pattern for g in GENERAL) for o in others)
 
 
-@pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
-@pytest.mark.parametrize(("rule", "proof"), PROOFS, ids=[p[:40] for _, p in PROOFS])
-def test_a_proof_is_found_in_a_log(rule: Rule, proof: str, prefix: str) -> None:
+@pytest.mark.parametrize(("rule", "proof"), PROOFS, ids=[p[:60] for _, p in PROOFS])
+def test_a_proof_is_found_in_a_log(rule: Rule, proof: str) -> None:
     stage = rule.stages[0] if rule.stages else "capturing CUDA graphs"
-    log = failed_log(proof, prefix, stage)
-    cause = find_cause(log, 1)
-    assert cause == rule.tell(proof, log)
-    assert "{" not in re.sub(r"`[^`]*`|\{\"[^}]*\}", "", cause)
-    assert len(cause) < 420 and "\n" not in cause
-    assert find_cause(log[-2000:], 1)
+    for prefix in PREFIXES.values():
+        log = failed_log(proof, prefix, stage)
+        cause = find_cause(log, 1)
+        assert cause == rule.tell(proof, log)
+        assert not re.search(r"\{\w+\}", cause)
+        assert len(cause) < 420 and "\n" not in cause
 
 
 @pytest.mark.parametrize(("rule", "proof"), PROOFS, ids=[p[:40] for _, p in PROOFS])
