@@ -1,12 +1,16 @@
 """Say in one sentence what a server's refusal means, and the way out.
 
 The left column of `REFUSALS` is what vLLM 0.11.0, 0.26.0 and 0.32.0 really answer; most of it does
-not help a reader.
+not help a reader. `STATUSES` is for answers that tell by their number alone, many of which come
+from no vLLM but from a proxy.
 """
 
 import json
 import re
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+LONGEST = 700  # characters of a server's words that are quoted
 DATA_URL = "send it as a data URL (image_data_url, clip_data_url)"
 
 # What the server says, and what to tell the learner; \1 is the first group of what it says.
@@ -151,9 +155,10 @@ REFUSALS = (
         r'{"type": "image_url", "image_url": {"url": "…"}} (video_url for a clip).',
     ),
     (
-        r"Expected reading -?\d+ frames, but only loaded (\d+)",
-        r"The clip announces more frames than the \1 that the server could take from it: it is cut "
-        r"off, damaged or no clip, so run check_clip on the file.",
+        r"The timestamps length\(\d+\) should be equal video length \(\d+\)",
+        "The server and the model's processor counted different frames: leave max_frames, "
+        "num_frames and fps out of mm_processor_kwargs, and send a clip of 2 frames a second "
+        "(notebook 05) or set --media-io-kwargs at the server's start.",
     ),
     (
         r"Could not open video stream|Number of samples, -\d+, must be non-negative",
@@ -166,15 +171,118 @@ REFUSALS = (
     (
         r"EngineCore encountered an issue|EngineDead",
         "The engine behind the server has died and answers nothing any more: start the server "
-        "again and look for the cause in its log (server.log_path); on vLLM 0.11 a media marker "
-        "such as <|image_pad|> in a text does this, which check_text finds.",
+        "again (its log, server.log_path, has the cause). vLLM 0.11 dies of <|image_pad|> and its "
+        'like in a text (check_text finds them), of response_format={"type": "text"}, of a '
+        'json_schema without a schema, and of structured_outputs as {}, {"choices": …} or '
+        '{"json_object": false}.',
     ),
     (
-        "Unauthorized",
+        r"tool choice requires|tool_choice=.* requires",
+        "The server was started without tools: start it with COURSE_SERVE_FLAGS="
+        "'--enable-auto-tool-choice --tool-call-parser hermes' (Qwen3-VL writes its calls in "
+        "hermes' form).",
+    ),
+    (
+        r"Expected there to be \d+ prompt (?:updates|placeholders) corresponding to \d+ (\w+) "
+        r"items, but instead found 0",
+        r"The prompt has no place for the \1: write it with processor.apply_chat_template "
+        r"(notebook 06), not by hand.",
+    ),
+    (
+        r"Expected there to be (\d+) prompt (?:updates|placeholders) corresponding to \d+ (\w+) "
+        r"items, but instead found (\d+)",
+        r"The prompt has places for \3 of \1 \2 items: write it with "
+        r"processor.apply_chat_template (notebook 06), which makes one for each.",
+    ),
+    (
+        r"You can only use one kind of (?:constraints for )?structured outputs|"
+        r"only either use constraints for structured outputs",
+        "The request asks for two forms of reply at once: keep one of response_format, "
+        "structured_outputs and a forced tool.",
+    ),
+    (
+        r"exceeds the pre-allocated encoder cache size (\d+)",
+        r"A picture or clip has more than the \1 visual tokens that this server holds for one: "
+        r"send it smaller, or with an even number of frames.",
+    ),
+    (
+        "--trust-request-chat-template",
+        "The server takes no chat_template in a request unless it was started with "
+        "--trust-request-chat-template: leave it out, the model brings its own.",
+    ),
+    (
+        r"currently busy and cannot accept|token backlog limit|[Tt]oo many requests|"
+        r"[Rr]ate limit|Request failed; please retry",
+        "The server has too much to do just now: wait and send it again, and fewer at once.",
+    ),
+    (
+        r"""['"]loc['"]: ?[\[(]['"]body['"], ?['"]?(\w+).*?['"]msg['"]: ?['"]([^'"]+)""",
+        r"The field \1 of the request is wrong: \2.",
+    ),
+    (
+        r"length limit was reached|: line \d+ column \d+ \(char \d+\)|Invalid JSON: ",
+        "The reply is no whole JSON, most often because it was cut off: look at finish_reason "
+        "before you parse it, and if that is 'length', set a larger max_tokens and name the "
+        "schema's fields in the prompt too, or the model may write spaces until the limit.",
+    ),
+    (
+        r"got an unexpected keyword argument '(\w+)'",
+        r"The client knows no argument \1, so nothing was sent: what is vLLM's own goes into "
+        r"extra_body={'\1': …}; else correct the name.",
+    ),
+    (
+        r"Missing required arguments; Expected (.+)",
+        r"The call lacks arguments, so nothing was sent; it needs \1",
+    ),
+    (
+        r"Object of type (\w+) is not JSON serializable",
+        r"The request holds a \1 of Python, which JSON cannot carry, so nothing was sent: turn a "
+        r"picture or clip into a URL with image_data_url or clip_data_url.",
+    ),
+    (
+        r"api_key client option must be set",
+        'The client wants a key: give OpenAI(api_key="EMPTY") or any other text, a server without '
+        "a key does not read it.",
+    ),
+    (
+        r"SOCKS proxy|[Uu]nknown scheme for proxy",
+        "ALL_PROXY names a kind of proxy that the client cannot use: `unset ALL_PROXY all_proxy` "
+        "before you start JupyterLab; a server on this machine needs none.",
+    ),
+    (
+        r"missing an 'http://' or 'https://' protocol|Invalid URL|nsupported protocol",
+        "base_url is no address: it reads http://127.0.0.1:8085/v1.",
+    ),
+    (
+        r"WRONG_VERSION_NUMBER|record layer failure",
+        "The address begins with https, and the server speaks plain http: write http:// in "
+        "base_url.",
+    ),
+    (
+        r"CERTIFICATE_VERIFY_FAILED",
+        "The certificate of the address is none that this machine trusts: a proxy in between, or "
+        "a server with a certificate of its own; ask whoever runs it.",
+    ),
+    (
+        r"Name or service not known|nodename nor servname|Temporary failure in name",
+        "No machine has the name in base_url: correct COURSE_BASE_URL.",
+    ),
+    (
+        r"Server disconnected|[Cc]onnection reset|peer closed connection|incomplete chunked",
+        "The server broke off in the middle: its engine or the server itself ended, so look in its "
+        "log (server.log_path) and start it again.",
+    ),
+    (
+        "Unauthorized|[Ii]nvalid API key",
         "The server wants an API key: set COURSE_API_KEY before you start the notebook.",
     ),
     (
-        r"Request timed out",
+        r"413 Request Entity Too Large|Payload Too Large|Request body too large",
+        "The request is too large for the proxy before the server (nginx: client_max_body_size): "
+        "send smaller or fewer pictures and clips.",
+    ),
+    (
+        r"[Tt]imed out|TimeoutError|ReadTimeout",
         "No answer within the client's time limit: send a smaller picture or clip, lower "
         "max_tokens, or give OpenAI(..., timeout=) more seconds.",
     ),
@@ -185,20 +293,118 @@ REFUSALS = (
     ),
 )
 
+PROXY = (
+    "Something between you and the server answered, a proxy: for a server on this machine set "
+    "NO_PROXY=127.0.0.1,localhost before you start JupyterLab; if another machine serves, its "
+    "proxy does not reach vLLM, or yours stands in the way (NO_PROXY with its name)."
+)
+ADDRESS = (
+    "There is no such address on the server: base_url must end in /v1, once, as in "
+    "http://127.0.0.1:8085/v1."
+)
+
+# What an answer means whose words are none, a page, or the name of its status.
+STATUSES = {
+    401: "The server wants an API key: set COURSE_API_KEY before you start the notebook.",
+    403: "The server, or a proxy before it, does not let you in: check COURSE_API_KEY and ask "
+    "whoever runs it.",
+    404: ADDRESS,
+    405: ADDRESS,
+    407: PROXY,
+    413: "The request is too large for the proxy before the server (nginx: client_max_body_size): "
+    "send smaller or fewer pictures and clips.",
+    429: "The server has too much to do just now: wait and send it again, and fewer at once.",
+    502: PROXY,
+    503: PROXY,
+    504: PROXY,
+}
+BY_STATUS = {401, 407, 413, 429}  # whatever their words
+LOCAL = ("127.0.0.1", "localhost", "::1")
+NAMES = re.compile(
+    r"^\W*(\d{3}\W*)?(not found|(404 )?page not found|method not allowed|forbidden|bad gateway|"
+    r"service (temporarily )?unavailable|gateway time-?out|proxy authentication required|"
+    r"proxy error|no healthy upstream|upstream .*|invalid key)\W*$",
+    re.IGNORECASE | re.DOTALL,
+)
+PAGE = re.compile(r"^\s*(<!doctype|<html|<head|<\?xml)|</(html|body|title)>", re.IGNORECASE)
+
 
 def explain_refusal(error: Exception | str, status: int | None = None) -> str:
-    """Return one sentence: why the request failed, and the way out.
+    """Return one or two sentences: why the request failed, and the way out.
 
     Takes what the `openai` client raises (APIStatusError, APIConnectionError, APITimeoutError), any
-    other exception, or the server's text and its HTTP status. What is not known is quoted, cut to
-    300 characters.
+    other exception, or the server's text and its HTTP status. What is not known is quoted, without
+    its arrays and cut to 700 characters.
     """
     words = read_words(error)
+    status = getattr(error, "status_code", status)
+    if sentence := explain_status(words, status) or explain_connection(error):
+        return sentence
     for said, meaning in REFUSALS:
-        match = re.search(said, words, re.DOTALL)
+        match = re.search(said, f"{words}\n{_read_cause(error)}", re.DOTALL)
         if match:
             return match.expand(meaning)
-    status = getattr(error, "status_code", status)
+    if "Expected reading" in words:
+        return _explain_missing_frames(words)
+    return _quote(error, words, status)
+
+
+def explain_status(words: str, status: int | None) -> str:
+    """The sentence of an answer that tells by its status alone; '' of any other."""
+    page, name = PAGE.search(words), NAMES.match(words)
+    if status is None and page:
+        found = re.search(r"\b(40[13457]|413|429|50[234])\b", words)
+        status = int(found[0]) if found else 502
+    elif status is None and name:
+        status = 404 if re.search("found|allowed", words, re.IGNORECASE) else 502
+    if page or name or not words or status in BY_STATUS:
+        return STATUSES.get(status, PROXY if page else "")
+    return ""
+
+
+def explain_connection(error: Exception | str) -> str:
+    """The sentence of a request that met no server, by where it was sent; '' of any other."""
+    request, cause = _get_request(error), _read_cause(error)
+    if request is None or not re.search(r"Connect|timed out", f"{error} {cause}"):
+        return ""
+    url = urlsplit(str(request.url))
+    host = url.hostname or ""
+    proxies = getproxies()
+    if (url.scheme in proxies or "all" in proxies) and not proxy_bypass(host):
+        names = "127.0.0.1,localhost" if host in LOCAL else host
+        return (
+            f"The request went to a proxy (HTTP_PROXY or ALL_PROXY) and not to {host}: set "
+            f"NO_PROXY={names} before you start JupyterLab."
+        )
+    if host in LOCAL or "refused" not in cause:
+        return ""
+    return (
+        f"No server answers at {url.scheme}://{url.netloc}: check COURSE_BASE_URL, and ask whoever "
+        "runs it whether it is up."
+    )
+
+
+def _explain_missing_frames(words: str) -> str:
+    wanted, loaded = map(int, re.findall(r"-?\d+", words)[:2])
+    convert = "convert it to a constant rate: `ffmpeg -i IN -vf fps=30 OUT.mp4`"
+    if loaded >= 0.95 * wanted > 0:
+        return (
+            "The frames of the clip are not evenly spaced, so their number is only estimated, and "
+            f"vLLM 0.11 insists on it: {convert}."
+        )
+    return (
+        f"The clip announces more frames than the {loaded} that the server could take from it: its "
+        f"frames are not evenly spaced (then {convert}), or it is cut off or no clip; check_clip "
+        "tells which."
+    )
+
+
+def _quote(error: Exception | str, words: str, status: int | None) -> str:
+    """What is not known, in its own words."""
+    shown = re.sub(r"[\d.,\s\[\]-]{60,}", " … ", words)
+    shown = shown if len(shown) <= LONGEST else shown[:LONGEST] + "…"
+    if isinstance(error, Exception) and not _comes_from_a_server(error):
+        return f"This is no server's refusal, but {type(error).__name__} here: {shown}"
     code = "" if status is None else f" ({status})"
     if not words:
         return (
@@ -206,8 +412,28 @@ def explain_refusal(error: Exception | str, status: int | None = None) -> str:
             "(picture) or 30 s (clip) to load, or the clip came as data:video/jpeg, which vLLM "
             f"0.11 cannot read; download the file and {DATA_URL}, or look in server.log_path."
         )
-    shown = words if len(words) <= 300 else words[:300] + "…"
     return f"The server refused the request{code} and says: {shown}"
+
+
+def _comes_from_a_server(error: Exception) -> bool:
+    """Whether an answer came, or was waited for; told by names, importing openai takes 0.4 s."""
+    if hasattr(error, "status_code") or _get_request(error) is not None:
+        return True
+    return type(error).__module__.startswith(("httpx", "aiohttp"))
+
+
+def _get_request(error: Exception | str) -> object | None:
+    """The request that got no answer; None of anything else."""
+    try:
+        return None if hasattr(error, "response") else error.request
+    except (AttributeError, RuntimeError):  # httpx raises where an error has none
+        return None
+
+
+def _read_cause(error: Exception | str) -> str:
+    """What lies under the client's "Connection error."; '' under a server's answer."""
+    cause = getattr(error, "__cause__", None)
+    return "" if cause is None or hasattr(error, "response") else f"{cause} {_read_cause(cause)}"
 
 
 def read_words(error: Exception | str) -> str:
@@ -220,8 +446,12 @@ def read_words(error: Exception | str) -> str:
         return str(body["message"]).strip()
     response = getattr(error, "response", None)
     text = str(error if response is None else response.text).strip()
+    if not text and response is None and isinstance(error, Exception):
+        return type(error).__name__
     try:  # the server's text as it came: {"error": {"message": …}}, in 0.11 without the outer part
         found = json.loads(text)
+        if isinstance(found.get("detail"), str):
+            return found["detail"]
         return str(found.get("error", found)["message"]).strip()
     except (ValueError, AttributeError, KeyError, TypeError):
         return text

@@ -44,7 +44,7 @@ class Rule:
             return ""
         if callable(self.sentence):
             return self.sentence(found, log)
-        groups = {name: (value or "").strip() for name, value in found.groupdict().items()}
+        groups = {name: _cut((value or "").strip()) for name, value in found.groupdict().items()}
         return re.sub(r"\{(\w+)\}", lambda name: groups.get(name[1], name[0]), self.sentence)
 
 
@@ -82,6 +82,10 @@ def say_json_form(found: re.Match, _: str) -> str:
         f"{found['flag']} takes JSON and no longer {found['pairs']}: write "
         f"`{found['flag']} '{{{json}}}'`."
     )
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= 200 else words[:200] + "…"
 
 
 def _find_share(log: str) -> float | None:
@@ -225,8 +229,7 @@ RULES = (
     ),
     Rule(
         r"must be divisible by tensor parallel size \((?P<size>\d+)\)",
-        "--tensor-parallel-size {size} does not divide the model's attention heads: take 1, 2, 4 "
-        "or 8.",
+        "--tensor-parallel-size {size} does not divide the model's attention heads: take 1 or 2.",
         (
             "  Value error, Total number of attention heads (32) must be divisible by tensor "
             "parallel size (3). [type=value_error, input_value=ArgsKwargs((), {}), input_type=A]",
@@ -594,8 +597,8 @@ RULES = (
     # Flags
     Rule(
         r"error: unrecognized arguments: (?P<words>.+)",
-        "vLLM does not know {words}. Check the spelling: `vllm serve --help=max-model-len` shows "
-        "the flags with these words in their name, `vllm serve --help=all` shows all.",
+        "This vLLM does not know {words}. Check the spelling: `vllm serve --help=max-model-len` "
+        "shows the flags with these words in their name, `vllm serve --help=all` shows all.",
         ("vllm: error: unrecognized arguments: --max-model-lenn 8192",),
     ),
     Rule(

@@ -1,0 +1,338 @@
+"""What `explain_refusal` says of requests that went wrong (the server's own are in test_media)."""
+
+import json
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import httpx
+import openai
+import pydantic
+import pytest
+
+from helpers.refusals import REFUSALS, explain_refusal
+
+TIMESTAMPS = "The timestamps length(30) should be equal video length (8)."
+NO_PLACE = (
+    "Expected there to be 1 prompt updates corresponding to 1 image items, but instead found 0 "
+    "prompt updates! This is likely because you forgot to include input placeholder tokens (e.g., "
+    "`<image>`, `<|image_pad|>`) in the prompt. If the model has a chat template, make sure you "
+    "have applied it before calling `LLM.generate`."
+)
+DEAD = "EngineCore encountered an issue. See stack trace (above) for the root cause."
+NGINX = "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0}</h1></center></html>"
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+def answer(status: int, text: str) -> openai.APIStatusError:
+    """The client's error for an answer, as it comes."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, text=text))
+    http = httpx.Client(transport=transport)
+    client = openai.OpenAI(
+        base_url="http://127.0.0.1:1/v1", api_key="EMPTY", http_client=http, max_retries=0
+    )
+    with client, pytest.raises(openai.APIStatusError) as caught:
+        client.models.list()
+    return caught.value
+
+
+SAID = [
+    ("", 502, "NO_PROXY=127.0.0.1,localhost", "URL took|No server answers"),
+    ("", 503, "NO_PROXY=127.0.0.1,localhost", "URL took|No server answers"),
+    ("", 504, "NO_PROXY=127.0.0.1,localhost", "URL took|No server answers"),
+    (NGINX.format("502 Bad Gateway"), 502, "a proxy: .*NO_PROXY", "URL took|html"),
+    (NGINX.format("504 Gateway Time-out"), 504, "a proxy: .*NO_PROXY", "URL took|html"),
+    ("<!DOCTYPE html><title>ERR_ACCESS_DENIED</title>squid", 403, "does not let you in", "squid"),
+    ("<!DOCTYPE html><title>Blocked by your company</title>", 400, "a proxy", "Blocked"),
+    ("Bad Gateway", 502, "NO_PROXY", "refused"),
+    ("upstream connect error or disconnect/reset before headers", 503, "NO_PROXY", "refused"),
+    ('{"detail":"Not Found"}', 404, "base_url must end in /v1", "refused|NotFoundError"),
+    ("", 404, "base_url must end in /v1", "URL took"),
+    (NGINX.format("404 Not Found"), 404, "base_url must end in /v1", "proxy"),
+    ("404 page not found", 404, "base_url must end in /v1", "refused"),
+    ('{"detail":"Method Not Allowed"}', 405, "base_url must end in /v1", "refused"),
+    ('{"error": {"message": "The model `x` does not exist."}}', 404, "models.list", "/v1,"),
+    ('{"error":"Unauthorized"}', 401, "set COURSE_API_KEY", "refused"),
+    ('{"error": {"message": "Incorrect key provided"}}', 401, "set COURSE_API_KEY", "refused"),
+    (NGINX.format("413 Request Entity Too Large"), 413, "client_max_body_size", "NO_PROXY"),
+    ('{"error": {"message": "slow down"}}', 429, "too much to do .* fewer at once", "refused"),
+    ("The engine is currently busy and cannot accept new requests.", 503, "too much", "PROXY"),
+    (
+        '{"detail":[{"type":"missing","loc":["body","messages"],"msg":"Field required"}]}',
+        422,
+        "The field messages of the request is wrong: Field required",
+        "loc",
+    ),
+    (
+        "[{'type': 'missing', 'loc': ('body', 'model'), 'msg': 'Field required', 'input': {}}]",
+        400,
+        "The field model of the request is wrong: Field required",
+        "loc",
+    ),
+    (TIMESTAMPS, 500, "leave max_frames, num_frames and fps out of mm_processor_kwargs", "says"),
+    (
+        "Expected reading 1226 frames, but only loaded 1225 frames from video.",
+        500,
+        "not evenly spaced.* constant rate: `ffmpeg -i IN -vf fps=30 OUT.mp4`",
+        "cut off|damaged|no clip",
+    ),
+    (
+        "Expected reading 32 frames, but only loaded 15 frames from video.",
+        500,
+        "not evenly spaced.*ffmpeg.*or it is cut off.*check_clip tells which",
+        "damaged",
+    ),
+    (
+        '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+        400,
+        "COURSE_SERVE_FLAGS='--enable-auto-tool-choice --tool-call-parser hermes'",
+        "says",
+    ),
+    (
+        'tool_choice=function "look" requires --tool-call-parser to be set',
+        400,
+        "COURSE_SERVE_FLAGS='--enable-auto-tool-choice --tool-call-parser hermes'",
+        "says",
+    ),
+    (DEAD, 500, 'check_text.*{"type": "text"}.*json_schema.*"choices".*"json_object"', "says"),
+    ("EngineDeadError()", 500, "start the server again", "says"),
+    (NO_PLACE, 400, "no place for the image: .*processor.apply_chat_template", "says"),
+    (
+        NO_PLACE.replace("1", "2").replace("found 0", "found 1").replace("image", "video"),
+        400,
+        "places for 1 of 2 video items",
+        "says",
+    ),
+    (
+        "Per-request media_io_kwargs are disabled by default because they can change multimodal "
+        "media loading resource usage. Start the server with --trust-request-mm-kwargs only when "
+        "clients are trusted.",
+        400,
+        "Since vLLM 0.31 a server takes mm_processor_kwargs and media_io_kwargs",
+        "says",
+    ),
+    (
+        "Chat template is passed with request, but --trust-request-chat-template is not set.",
+        400,
+        "no chat_template in a request unless",
+        "mm-kwargs",
+    ),
+    (
+        "The decoder prompt contains a(n) video item with 18432 embedding tokens, which exceeds "
+        "the pre-allocated encoder cache size 16384. Please reduce the input size",
+        400,
+        "more than the 16384 visual tokens",
+        "says",
+    ),
+    (
+        "You can only use one kind of structured outputs constraint but multiple are specified",
+        400,
+        "two forms of reply",
+        "says",
+    ),
+    (
+        "1 validation error for list[function-wrap[__log_extra_fields__()]]\n  Invalid JSON: EOF "
+        "while parsing a list at line 1 column 12 [type=json_invalid]",
+        400,
+        "look at finish_reason",
+        "says",
+    ),
+    ("temperature must be in [0, 2], got 3.0.", 400, r"\(400\) and says: temperature must", "here"),
+]
+
+
+@pytest.mark.parametrize(("text", "status", "said", "unsaid"), SAID)
+def test_an_answer_is_explained(text: str, status: int, said: str, unsaid: str) -> None:
+    error = answer(status, text)
+    for sentence in (explain_refusal(text, status), explain_refusal(error)):
+        assert re.search(said, sentence)
+        assert not re.search(unsaid, sentence)
+        assert "\n" not in sentence and len(sentence) < 420
+
+
+def test_a_page_tells_its_status_by_itself() -> None:
+    assert "NO_PROXY" in explain_refusal(NGINX.format("502 Bad Gateway"))
+    assert "must end in /v1" in explain_refusal(NGINX.format("404 Not Found"))
+    assert "must end in /v1" in explain_refusal('{"detail":"Not Found"}')
+    assert "NO_PROXY" in explain_refusal("<html><body>something</body></html>")
+
+
+def test_500_without_a_word_stays_what_it_was() -> None:
+    assert "failed without a word (500): most often a URL" in explain_refusal("", 500)
+
+
+def test_unknown_words_are_quoted_with_their_end_and_without_arrays() -> None:
+    words = "Something is odd. " * 30 + "Set --the-remedy 5."
+    assert explain_refusal(words, 400).endswith("Set --the-remedy 5.")
+    array = f"Bad data [[{'0, 255, ' * 3000}]]: set --the-remedy 5."
+    shown = explain_refusal(array, 400)
+    assert shown.endswith("Bad data …: set --the-remedy 5.") or "…" in shown
+    assert "--the-remedy" in shown and len(shown) < 200
+    assert len(explain_refusal("word " * 5000, 400)) < 800
+
+
+# What never left the client
+
+
+def test_a_wrong_argument_was_never_sent() -> None:
+    with openai.OpenAI(api_key="EMPTY") as client:
+        with pytest.raises(TypeError) as caught:
+            client.chat.completions.create(model="x", messages=[], top_k=20)
+        assert "extra_body={'top_k': …}" in explain_refusal(caught.value)
+        with pytest.raises(TypeError) as caught:
+            client.chat.completions.create(model="x")
+        lacks = explain_refusal(caught.value)
+        assert "The call lacks arguments, so nothing was sent; it needs" in lacks
+        with pytest.raises(TypeError) as caught:
+            picture = {"role": "user", "content": object()}
+            client.chat.completions.create(model="x", messages=[picture])
+        assert "refused" not in explain_refusal(caught.value)
+    with pytest.raises(openai.OpenAIError) as caught:
+        openai.OpenAI()
+    assert 'api_key="EMPTY"' in explain_refusal(caught.value)
+
+
+def test_other_errors_are_no_refusals() -> None:
+    for error in (RuntimeError("odd"), KeyError("odd"), ValueError("odd")):
+        sentence = explain_refusal(error)
+        assert type(error).__name__ in sentence and "odd" in sentence
+        assert "server refused" not in sentence
+    assert "image_data_url" in explain_refusal(
+        TypeError("Object of type Image is not JSON serializable")
+    )
+    assert "no place for the image" in explain_refusal(RuntimeError(NO_PLACE))
+    assert "time limit" in explain_refusal(TimeoutError())
+
+
+def test_a_reply_that_was_cut_off() -> None:
+    usage = {"completion_tokens": 9, "prompt_tokens": 1, "total_tokens": 10}
+    message = {"role": "assistant", "content": "{   "}
+    choice = {"index": 0, "finish_reason": "length", "message": message}
+    completion = openai.types.chat.ChatCompletion.model_validate(
+        {
+            "id": "1",
+            "created": 1,
+            "model": "x",
+            "object": "chat.completion",
+            "choices": [choice],
+            "usage": usage,
+        }
+    )
+    errors: list[Exception] = [openai.LengthFinishReasonError(completion=completion)]
+    for text in ("{   ", "", '{"a": "b', "no JSON"):
+        with pytest.raises(json.JSONDecodeError) as caught:
+            json.loads(text)
+        errors.append(caught.value)
+    with pytest.raises(pydantic.ValidationError) as invalid:
+        pydantic.TypeAdapter(dict).validate_json("{   ")
+    for error in (*errors, invalid.value):
+        sentence = explain_refusal(error)
+        assert "look at finish_reason" in sentence and "max_tokens" in sentence
+        assert "fields in the prompt" in sentence and "refused" not in sentence
+
+
+# Proxies and connections
+
+
+@pytest.fixture
+def bad_gateway() -> Iterator[str]:
+    """A proxy that reaches nothing: 502 for whatever is asked."""
+
+    class Gateway(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(502)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Gateway)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def list_models(base_url: str) -> Exception:
+    client = openai.OpenAI(base_url=base_url, api_key="EMPTY", max_retries=0, timeout=5)
+    with client, pytest.raises(openai.APIError) as caught:
+        client.models.list()
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_in_between(name: str, bad_gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, bad_gateway)
+    sentence = explain_refusal(list_models("http://127.0.0.1:9/v1"))
+    assert "NO_PROXY=127.0.0.1,localhost" in sentence and "URL took" not in sentence
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+def test_a_proxy_that_is_dead(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as held:  # bound but not listening
+        held.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{held.getsockname()[1]}"
+        monkeypatch.setenv(name, address)
+        sentence = explain_refusal(list_models("http://127.0.0.1:8085/v1"))
+        assert "went to a proxy" in sentence and "NO_PROXY=127.0.0.1,localhost" in sentence
+        assert "No server answers" not in sentence
+        other = explain_refusal(list_models("http://class.example:8085/v1"))
+        assert "NO_PROXY=class.example" in other
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert "No server answers: start it" in explain_refusal(list_models(f"{address}/v1"))
+
+
+def test_nobody_listens_on_another_machine() -> None:
+    request = httpx.Request("GET", "http://192.168.1.20:8085/v1/models")
+    error = openai.APIConnectionError(request=request)
+    error.__cause__ = httpx.ConnectError("[Errno 111] Connection refused")
+    sentence = explain_refusal(error)
+    assert "No server answers at http://192.168.1.20:8085: check COURSE_BASE_URL" in sentence
+    assert "start it" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (httpx.ConnectError("[Errno -2] Name or service not known"), "No machine has the name"),
+        (
+            httpx.UnsupportedProtocol(
+                "Request URL is missing an 'http://' or 'https://' protocol."
+            ),
+            "is no address",
+        ),
+        (httpx.ConnectError("[SSL: WRONG_VERSION_NUMBER] wrong version"), "write http://"),
+        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] x"), "certificate"),
+        (httpx.RemoteProtocolError("Server disconnected without"), "broke off in the middle"),
+        (httpx.ReadError("[Errno 104] Connection reset by peer"), "broke off in the middle"),
+        (httpx.ConnectError("[Errno 111] Connection refused"), "No server answers: start it"),
+        (httpx.ReadTimeout("The read operation timed out"), "within the client's time limit"),
+    ],
+)
+def test_no_connection(cause: Exception, said: str) -> None:
+    error = openai.APIConnectionError(request=httpx.Request("GET", "http://127.0.0.1:1/v1"))
+    error.__cause__ = cause
+    assert said in explain_refusal(error)
+    assert said in explain_refusal(cause)
+
+
+def test_a_socks_proxy_that_the_client_cannot_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "Using SOCKS proxy, but the 'socksio' package is not installed. Make sure to install"
+    assert "unset ALL_PROXY" in explain_refusal(ImportError(words))
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:1080")
+    with pytest.raises(ValueError) as caught:
+        openai.OpenAI(api_key="EMPTY")
+    assert "unset ALL_PROXY" in explain_refusal(caught.value)
+
+
+def test_every_meaning_is_short() -> None:
+    assert all(len(meaning) < 420 for _, meaning in REFUSALS)
