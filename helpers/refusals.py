@@ -240,7 +240,7 @@ REFUSALS = (
         r"picture or clip into a URL with image_data_url or clip_data_url.",
     ),
     (
-        r"api_key client option must be set",
+        r"api_key client option must be set|^Missing credentials",
         'The client wants a key: give OpenAI(api_key="EMPTY") or any other text, a server without '
         "a key does not read it.",
     ),

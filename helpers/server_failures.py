@@ -29,18 +29,20 @@ class Rule:
     """A failure: how the log words it, and what to tell the learner.
 
     Groups of the pattern fill the sentence; a function makes it from the match and the whole
-    log. `stages` are the only ones that the rule holds in. `proofs` are lines that it must know.
+    log. `stages` are the only ones that the rule holds in, and `context` is what must stand
+    anywhere in the log. `proofs` are lines that it must know.
     """
 
     pattern: str
     sentence: str | Callable[[re.Match, str], str]
     proofs: tuple[str, ...]
     stages: tuple[str, ...] = ()
+    context: str = ""
 
     def tell(self, words: str, log: str) -> str:
         """The sentence for a line; '' if the line is none of this rule's."""
         found = re.search(self.pattern, words)
-        if not found:
+        if not found or not re.search(self.context, log):
             return ""
         if callable(self.sentence):
             return self.sentence(found, log)
@@ -751,7 +753,10 @@ RULES = (
         r"Timeout waiting for engine|Timed out waiting for engine",
         "The engine was not ready in vLLM's own time: a slow disk, or a first start that compiles; "
         "start it again, with a larger VLLM_ENGINE_READY_TIMEOUT_S.",
-        ("TimeoutError: Timed out waiting for engine core processes to start.",),
+        (
+            "TimeoutError: Timed out waiting for engine core processes to start. This is often "
+            "caused by slow weight loading for large models.",
+        ),
     ),
     # What ends a server that was ready
     Rule(
@@ -761,6 +766,16 @@ RULES = (
         '{"json_object": false} or the misspelt {"choices": …} (right: choice). Leave it out of '
         "the requests.",
         ("ValueError: No valid structured output parameter found",),
+    ),
+    Rule(
+        r"The size of tensor a \(\d+\) must match the size of tensor b",
+        "On vLLM 0.11 a picture ends an engine that has LoRA adapters: merge the adapter into the "
+        "weights first (merge_and_unload of peft), or send text alone.",
+        (
+            "RuntimeError: The size of tensor a (384) must match the size of tensor b (128) at "
+            "non-singleton dimension 1",
+        ),
+        context="vllm/lora|enable_lora|--enable-lora",
     ),
     Rule(
         r"Sliding window unsupported",
@@ -779,7 +794,7 @@ RULES = (
         r"logits must be of type float32",
         "A request asked for a fixed form of reply, which this CPU build gives in float32 alone: "
         "start with --dtype float32.",
-        ("RuntimeError: logits must be of type float32",),
+        ("ValueError: logits must be of type float32",),
     ),
 )
 

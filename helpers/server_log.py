@@ -129,13 +129,23 @@ def _find_signal(lines: list[Line], exit_code: int | None) -> int:
         return -exit_code
     if exit_code is not None and exit_code > 128:
         return exit_code - 128
-    roots = [e for e in lines if e.kind == "exception" and e.is_error and not e.handled]
-    if roots and re.match(r"KeyboardInterrupt|SystemExit", roots[-1].words):
+    ends = [e.words for e in lines if e.kind == "exception" and e.is_error and not e.handled]
+    ends = [words for words in ends if "See root cause above" not in words]
+    if ends and re.match(r"KeyboardInterrupt|SystemExit", ends[-1]):
         return 2
-    for line in (line for line in lines if line.is_error):
-        for pattern, number in CODES:
-            if found := pattern.search(line.words):
-                return number or int(next(group for group in found.groups() if group))
+    for line in lines:
+        if line.words.startswith("Shutting down"):  # what ends from here on was told to
+            return 0
+        found = _match_code(line) if line.is_error else 0
+        if found:
+            return found
+    return 0
+
+
+def _match_code(line: Line) -> int:
+    for pattern, number in CODES:
+        if found := pattern.search(line.words):
+            return number or int(next(group for group in found.groups() if group))
     return 0
 
 

@@ -74,6 +74,7 @@ def failed_log(words: str, prefix: str = PREFIXES["engine"], stage: str = "") ->
 
 # The table
 
+CONTEXT = '  File "/env/vllm/lora/layers/base.py", line 1, in f\n'
 PROOFS = [(rule, proof) for rule in (*RULES, *LAST_RULES) for proof in rule.proofs]
 
 
@@ -99,7 +100,7 @@ def test_a_proof_is_known_to_its_own_rule_alone(rule: Rule, proof: str) -> None:
     takers = [
         other
         for other in RULES
-        if other.tell(proof, "") and (not other.stages or stage in other.stages)
+        if other.tell(proof, CONTEXT) and (not other.stages or stage in other.stages)
     ]
     first, *others = takers or LAST_RULES
     assert first is rule or rule in LAST_RULES
@@ -110,7 +111,7 @@ def test_a_proof_is_known_to_its_own_rule_alone(rule: Rule, proof: str) -> None:
 def test_a_proof_is_found_in_a_log(rule: Rule, proof: str) -> None:
     stage = rule.stages[0] if rule.stages else "capturing CUDA graphs"
     for prefix in PREFIXES.values():
-        log = failed_log(proof, prefix, stage)
+        log = start_log(stage) + CONTEXT + failed_log(proof, prefix, stage)
         cause = find_cause(log, 1)
         assert cause == rule.tell(proof, log)
         assert not re.search(r"\{\w+\}", cause)
@@ -438,7 +439,8 @@ def test_the_death_of_a_server_that_was_ready(words: str, said: str) -> None:
 
 def test_a_server_that_was_told_to_stop() -> None:
     log = start_log("opening the API") + READY + "\n" + REFUSED
-    log += "(APIServer pid=11) INFO:     Shutting down\n"
+    log += "(APIServer pid=11) INFO:     Shutting down\n(APIServer pid=11) ERROR 11-27 10:00:00 "
+    log += "[c.py:564] Engine core proc EngineCore_DP0 died unexpectedly, shutting down client.\n"
     assert "It was stopped from outside" in find_cause(log, 0)
     assert "died" not in find_cause(log, -15)
 
