@@ -29,6 +29,7 @@ STAGES = (
     ("Capturing (CUDA )?graph", "capturing CUDA graphs"),
     ("init engine .* took", "opening the API"),
 )
+OPENING = re.compile("|".join(pattern for pattern, _ in STAGES))
 READY = re.compile(r"Application startup complete")
 
 PROCESS = re.compile(r"^\((?P<name>\w+) pid=\d+\) ?|^\[rank\d+\]: ?")
@@ -51,7 +52,7 @@ EXCEPTION = re.compile(
 # What pydantic and programs without Python's exceptions write when they fail.
 TOOL = re.compile(
     r"\bfatal error: |^nvcc fatal|^ptxas fatal|\bld: cannot find|: error: |^error: |: not found$|"
-    r"^\s*Value error, |^Killed|\bKilled$|^Segmentation fault|^Bus error|^Illegal instruction"
+    r"^\S*sh: |^\s*Value error, |^Killed|\bKilled$|^Segmentation fault|^Bus error|^Illegal instruction"
 )
 HANDLED = "During handling of the above exception, another exception occurred"
 PYDANTIC = re.compile(r"^\s+(Input should|Field required|Extra inputs|Unexpected keyword)")
@@ -176,5 +177,7 @@ class _Reader:
 
 
 def _find_opened(text: str) -> int:
+    if not OPENING.search(text):
+        return -1
     opened = [n for n, (pattern, _) in enumerate(STAGES) if re.search(pattern, text)]
     return max(opened, default=-1)

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 LOADING = ("loading the weights",)
 MEASURING = ("measuring what a request needs at most", "compiling the model")
 
+OUT_OF_MEMORY = (
+    "OutOfMemoryError|CUDA out of memory|CUDA (driver )?error: out of memory|CUBLAS_STATUS_ALLOC_FA"
+)
 SET_UP = "run the set-up again (README)"
 NO_CARD = (
     "vLLM finds no card, and this is its build for cards: start a container with `--gpus all`; "
@@ -70,7 +73,8 @@ def say_no_cache(_: re.Match, log: str) -> str:
     if missing and missing > 1.6:
         video = ""
     if share is None:
-        return f"{begin} Raise --gpu-memory-utilization if it is below 0.90{video}; or {smaller}."
+        give = "or, where --gpu-memory-utilization is below 0.90, give vLLM 0.90"
+        return f"{begin} {smaller[0].upper()}{smaller[1:]}, {give}{video}."
     if share < 0.9:
         return f"{begin} Raise --gpu-memory-utilization from {share:g} to 0.90{video}."
     return f"{begin} The share is {share:g} already, so {smaller}{video}."
@@ -142,8 +146,9 @@ RULES = (
         ),
     ),
     Rule(
-        r"undefined symbol|No module named 'vllm\._C|libcudart\.so|libtorch\w*\.so|"
-        r"multiarray failed to import|compiled using NumPy|not compiled with CUDA enabled",
+        r"undefined symbol|No module named 'vllm\._C|lib(cu(?!da\.)\w+|nv\w+|torch\w*|c10)\.so\S*: cannot|"
+        r"multiarray failed to import|compiled using NumPy|not compiled with CUDA enabled|"
+        r"is required for a normal functioning|'Qwen\w*(Config|Processor)' object has no attr",
         f"torch, vLLM or numpy come from builds that do not fit together: {SET_UP}.",
         (
             "ImportError: /env/vllm/_C.abi3.so: undefined symbol: _ZN3c104cuda9SetDeviceEab",
@@ -151,6 +156,9 @@ RULES = (
             "directory",
             "ModuleNotFoundError: No module named 'vllm._C'",
             "AssertionError: Torch not compiled with CUDA enabled",
+            "ImportError: tokenizers>=0.22.0,<=0.23.0 is required for a normal functioning of this "
+            "module, but found tokenizers==0.21.4.",
+            "AttributeError: 'Qwen3VLTextConfig' object has no attribute 'rope_theta'",
         ),
     ),
     Rule(
@@ -183,7 +191,7 @@ RULES = (
         ),
     ),
     Rule(
-        r"no kernel image is available",
+        r"no kernel image is available|CUDA error: invalid device function",
         "This torch build has no kernels for your card. An RTX 5090 needs a build for CUDA 12.8 "
         "or newer: create the environment again from environment.yml.",
         ("RuntimeError: CUDA error: no kernel image is available for execution on the device",),
@@ -293,14 +301,15 @@ RULES = (
     ),
     # Compilers
     Rule(
-        r"fatal error: Python\.h",
+        r"fatal error: \S*(Python|pyconfig)\.h",
         "Python's headers are missing, which vLLM's compiling needs: "
         "`sudo apt install python3.12-dev` (the version of your Python).",
         ("/build/x/main.c:5:10: fatal error: Python.h: No such file or directory",),
     ),
     Rule(
         r"Could not find nvcc|CUDA_HOME environment variable is not set|'[^']*\bnvcc'|"
-        r"'ninja'|nvcc: not found|nvcc fatal|ptxas fatal|Ninja is required|No supported CUDA arch",
+        r"'ninja'|nvcc: (not found|No such)|nvcc fatal|ptxas fatal|Ninja is required|"
+        r"No supported CUDA arch|unsupported GNU version|fatal error: (cuda|cub|cur|nv|crt/)",
         "This vLLM compiles kernels at its start, and the CUDA compiler (nvcc, ninja) is missing "
         "or too old for the card: " + COMPILER,
         (
@@ -310,6 +319,9 @@ RULES = (
             "FileNotFoundError: [Errno 2] No such file or directory: '/usr/local/cuda/bin/nvcc'",
             "nvcc fatal   : Unsupported gpu architecture 'compute_120a'",
             "/bin/sh: 1: nvcc: not found",
+            "/usr/local/cuda/include/crt/host_config.h:143:2: error: #error -- unsupported GNU "
+            "version! gcc versions later than 13 are not supported!",
+            "/tmp/x.cu:3:10: fatal error: cuda_runtime.h: No such file or directory",
         ),
     ),
     Rule(
@@ -387,6 +399,23 @@ RULES = (
         ),
     ),
     Rule(
+        r"Tokenizer class (?P<name>\w+) does not exist|Received a (?P<other>\w+) for argument tok",
+        "The model's tokenizer is of a class that does not fit here ({name}{other}), as newer "
+        "transformers write it: download_model (notebook 01) fetches the model's own files again.",
+        (
+            "ValueError: Tokenizer class TokenizersBackend does not exist or is not currently "
+            "imported.",
+            "TypeError: Received a PreTrainedTokenizerFast for argument tokenizer, but a "
+            "Qwen2TokenizerFast was expected.",
+        ),
+    ),
+    Rule(
+        r"Couldn't instantiate the backend tokenizer",
+        "The tokenizer's files are missing or damaged: verify_folder (notebook 01) names what "
+        "differs, and download_model fetches it again.",
+        ("ValueError: Couldn't instantiate the backend tokenizer from one of:",),
+    ),
+    Rule(
         r"config file at '(?P<file>[^']+)' is not a valid JSON",
         "A file of the model is damaged ({file}): verify_folder (notebook 01) names what differs, "
         "and download_model fetches it again.",
@@ -429,7 +458,7 @@ RULES = (
         ),
     ),
     Rule(
-        r"OutOfMemoryError|CUDA out of memory|CUDA error: out of memory",
+        OUT_OF_MEMORY,
         "The weights alone do not fit into this card: serve a smaller or a quantised model "
         "(notebook 00 works out what fits), or close what else uses the card.",
         (
@@ -439,7 +468,7 @@ RULES = (
         LOADING,
     ),
     Rule(
-        r"OutOfMemoryError|CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAIL",
+        OUT_OF_MEMORY,
         "The weights fit into the card, but what one request may need at most does not: start "
         "with `--limit-mm-per-prompt '{\"video\": 0}'` or smaller --max-num-batched-tokens and "
         "--max-num-seqs, close what else uses the card, or serve a smaller model.",
@@ -447,12 +476,13 @@ RULES = (
         MEASURING,
     ),
     Rule(
-        r"OutOfMemoryError|CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAIL",
+        OUT_OF_MEMORY,
         "The card ran out of memory while working. Lower --gpu-memory-utilization, which leaves "
         "more room beside vLLM's own budget, or close what else uses the card.",
         (
             "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB.",
             "torch.AcceleratorError: CUDA error: out of memory",
+            "RuntimeError: CUDA driver error: out of memory",
         ),
     ),
     Rule(
@@ -671,10 +701,8 @@ RULES = (
         ),
     ),
     Rule(
-        r"Bfloat16 is only supported on GPUs with compute capability of at least (?P<least>[\d.]+)"
-        r"\.(?: Your (?P<card>.+?) GPU has)?",
-        "Bfloat16 is only supported on cards of type {least} or newer, and this card is older: "
-        "start with --dtype half.",
+        r"(?P<words>Bfloat16 is only supported on GPUs with compute capability of at least \d\.\d)",
+        "{words}, and this card is older: start with --dtype half.",
         (
             "  Value error, Bfloat16 is only supported on GPUs with compute capability of at least "
             "8.0. Your Tesla T4 GPU has compute capability 7.5. You can use float16 instead by "

@@ -28,14 +28,14 @@ ENGINE_FAILED = re.compile(r"EngineCore (failed to start|encountered a fatal)|Wo
 # Reports of a failure that name none.
 REPORT = re.compile(
     r"See root cause above|EngineDeadError|EngineCore (failed|encountered)|died unexpectedly|"
-    r"output_handler failed|^WorkerProc|KeyboardInterrupt|SystemExit|^SystemExit"
+    r"output_handler failed|WorkerProc (failed|initialization)|KeyboardInterrupt|SystemExit"
 )
 # First lines of failures whose reason stands on another line.
 HEADER = re.compile(r"validation errors? for|CalledProcessError|Ninja build failed|BackendCompiler")
 TELLING = re.compile(r"Value error, |Input should|Field required|Extra inputs")
 CODES = (
     (re.compile(r"Failed core proc\(s\): \{[^}]*?: -(\d+)|exit code:? -(\d+)"), 0),
-    (re.compile(r"^Killed|\bKilled$|Engine core proc \S+ died unexpectedly"), 9),
+    (re.compile(r"^Killed|\bKilled$|proc \S+ died unexpectedly(?! \(exit code)"), 9),
     (re.compile(r"Segmentation fault|Segfault encountered"), 11),
     (re.compile(r"^Illegal instruction"), 4),
 )
