@@ -52,7 +52,8 @@ EXCEPTION = re.compile(
 # What pydantic and programs without Python's exceptions write when they fail.
 TOOL = re.compile(
     r"\bfatal error: |^nvcc fatal|^ptxas fatal|\bld: cannot find|: error: |^error: |: not found$|"
-    r"^\S*sh: |^\s*Value error, |^Killed|\bKilled$|^Segmentation fault|^Bus error|^Illegal instruction"
+    r"^\S*sh: |^\s*Value error, |^Killed|\bKilled$|^Segmentation fault|^Bus error|"
+    r"^Illegal instruction"
 )
 HANDLED = "During handling of the above exception, another exception occurred"
 PYDANTIC = re.compile(r"^\s+(Input should|Field required|Extra inputs|Unexpected keyword)")

@@ -146,7 +146,8 @@ RULES = (
         ),
     ),
     Rule(
-        r"undefined symbol|No module named 'vllm\._C|lib(cu(?!da\.)\w+|nv\w+|torch\w*|c10)\.so\S*: cannot|"
+        r"undefined symbol|No module named 'vllm\._C|"
+        r"lib(cu(?!da\.)\w+|nv\w+|torch\w*|c10)\.so\S*: cannot|"
         r"multiarray failed to import|compiled using NumPy|not compiled with CUDA enabled|"
         r"is required for a normal functioning|'Qwen\w*(Config|Processor)' object has no attr",
         f"torch, vLLM or numpy come from builds that do not fit together: {SET_UP}.",
