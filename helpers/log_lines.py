@@ -30,7 +30,7 @@ STAGES = (
     ("init engine .* took", "opening the API"),
 )
 OPENING = re.compile("|".join(pattern for pattern, _ in STAGES))
-READY = re.compile(r"Application startup complete")
+READY = re.compile(r"Application startup complete|\"(GET|POST) /\S* HTTP/1|Avg prompt throughput")
 
 PROCESS = re.compile(r"^\((?P<name>\w+) pid=\d+\) ?|^\[rank\d+\]: ?")
 LEVEL = re.compile(

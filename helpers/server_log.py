@@ -24,7 +24,8 @@ __all__ = [
 ]
 
 STOPS = (1, 2, 15)  # signals that somebody sends
-ENGINE_FAILED = re.compile(r"EngineCore (failed to start|encountered a fatal)|WorkerProc failed")
+FATAL = "EngineCore encountered a fatal error"  # of an engine that was ready
+ENGINE_FAILED = re.compile(rf"EngineCore failed to start|{FATAL}|WorkerProc failed")
 # Reports of a failure that name none.
 REPORT = re.compile(
     r"See root cause above|EngineDeadError|EngineCore (failed|encountered)|died unexpectedly|"
@@ -48,16 +49,15 @@ def find_cause(log: str, exit_code: int | None = None) -> str:
     one is the signal that ended it, as `subprocess` has it.
     """
     lines = read_lines(log)
-    number = _find_signal(lines, exit_code)
+    failed = any(ENGINE_FAILED.search(line.words) for line in lines)
+    number = _find_code(lines) if failed else _find_signal(lines, exit_code)
     if number in STOPS:
-        if not any(ENGINE_FAILED.search(line.words) for line in lines):
-            return SIGNALS[number]
-        number = 0
+        return SIGNALS[number]
     errors = find_errors(lines)
     cause = ask_rules(errors, log) or SIGNALS.get(number, "")
     if not cause:
         cause = _say_unknown(lines, errors, exit_code)
-    if lines and lines[-1].ready and (errors or number):
+    if _was_ready(lines) and (errors or number):
         return f"The engine died while the server was answering, for everybody: {cause}"
     return cause
 
@@ -67,14 +67,13 @@ def find_errors(lines: list[Line]) -> list[Line]:
 
     What a start has survived is none of it, nor what a server that was ready has refused.
     """
-    if not lines:
-        return []
-    last = lines[-1]
-    errors = [line for line in lines if line.is_error and line.words.strip()]
-    if last.ready:
-        errors = [e for e in errors if e.ready and not e.process.startswith("API")]
+    errors = [line for line in lines if line.is_error]
+    if _was_ready(lines):
+        errors = [e for e in errors if e.ready and not e.process.startswith("API")] or [
+            e for e in errors if e.process.startswith("Engine")
+        ]
     else:
-        errors = [e for e in errors if e.stage == last.stage or e.kind == "tool"]
+        errors = [e for e in errors if e.stage == lines[-1].stage or e.kind == "tool"]
     return sorted(errors, key=lambda line: line.handled)
 
 
@@ -133,24 +132,28 @@ def _find_signal(lines: list[Line], exit_code: int | None) -> int:
     ends = [words for words in ends if "See root cause above" not in words]
     if ends and re.match(r"KeyboardInterrupt|SystemExit", ends[-1]):
         return 2
+    return _find_code(lines)
+
+
+def _find_code(lines: list[Line]) -> int:
+    """The signal that a process of the server reports of another; 0 if none does."""
     for line in lines:
         if line.words.startswith("Shutting down"):  # what ends from here on was told to
             return 0
-        found = _match_code(line) if line.is_error else 0
-        if found:
-            return found
+        for pattern, number in CODES if line.is_error else ():
+            if found := pattern.search(line.words):
+                return number or int(next(group for group in found.groups() if group))
     return 0
 
 
-def _match_code(line: Line) -> int:
-    for pattern, number in CODES:
-        if found := pattern.search(line.words):
-            return number or int(next(group for group in found.groups() if group))
-    return 0
+def _was_ready(lines: list[Line]) -> bool:
+    return any(line.ready or FATAL in line.words for line in lines)
 
 
 def _say_unknown(lines: list[Line], errors: list[Line], exit_code: int | None) -> str:
     stage = name_stage(max((line.stage for line in lines), default=-1))
+    if _was_ready(lines):
+        stage = "answering requests"
     if told := find_telling_lines(errors):
         quoted = " · ".join(told)
         return f"I do not know this one; while {stage} the log says: {quoted}"

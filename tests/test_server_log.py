@@ -436,6 +436,19 @@ def test_the_death_of_a_server_that_was_ready(words: str, said: str) -> None:
         cause = find_cause(log, code)
         assert cause.startswith("The engine died while the server was answering, for everybody: ")
         assert said in cause
+    tail = REFUSED + write_lines(DEATH + words) + AFTERWARDS
+    assert said in find_cause(tail, 0) and "for everybody" in find_cause(tail, 0)
+    served = (
+        '(APIServer pid=11) INFO:     127.0.0.1:5 - "POST /v1/chat/completions HTTP/1.1" 200 OK'
+    )
+    assert find_cause(f"{served}\n{tail}", -9) == find_cause(tail, 0)
+
+
+def test_a_worker_that_was_killed_while_the_server_answered() -> None:
+    died = "ERROR 11-27 10:00:00 [m.py:316] Worker proc VllmWorker-0 died unexpectedly"
+    log = start_log("opening the API") + READY + f"\n(EngineCore pid=22) {died} (exit code: -9)\n"
+    log += write_lines(DEATH + "RuntimeError: cancelled") + AFTERWARDS
+    assert "for everybody: The system killed the process" in find_cause(log, 0)
 
 
 def test_a_server_that_was_told_to_stop() -> None:
