@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # and what moves the cursor
 
 # What the learner waits for, by a log line that only this stage or its end writes, in the order
 # of a start.
@@ -110,9 +110,10 @@ def read_lines(log: str) -> list[Line]:
         line = split_line(text)
         reader = readers.setdefault(line.process, _Reader(lines))
         reader.read(line)
-        if line.kind not in ("code", "exception", "message"):
-            stage = max(stage, _find_opened(text))
-            ready = ready or bool(READY.search(text))
+        if line.kind in ("code", "exception", "message"):
+            text = f"({line.process} pid="  # their words name no stage, their process does
+        stage = max(stage, _find_opened(text))
+        ready = ready or bool(READY.search(text))
         line.stage, line.ready = stage, ready
         if line.words.strip():
             lines.append(line)

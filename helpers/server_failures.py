@@ -791,9 +791,9 @@ RULES = (
     Rule(
         r"No valid structured output parameter found",
         'A request asked for a form of reply that vLLM 0.11 cannot read: response_format={"type": '
-        '"text"}, a json_schema without its schema, or structured_outputs that is empty, has '
-        '{"json_object": false} or the misspelt {"choices": …} (right: choice). Leave it out of '
-        "the requests.",
+        '"text"}, a json_schema without its schema, or structured_outputs without a constraint, as '
+        '{}, {"json_object": false} or the misspelt {"choices": …} (right: choice). Leave it out '
+        "of the requests.",
         ("ValueError: No valid structured output parameter found",),
     ),
     Rule(

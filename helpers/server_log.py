@@ -162,7 +162,8 @@ def _say_unknown(lines: list[Line], errors: list[Line], exit_code: int | None) -
     if not lines:
         return "I do not know this one: the log says nothing."
     if exit_code:
-        last = " · ".join(line.words.strip()[:200] for line in lines[-3:])
+        ends = [line for line in lines if line.level != "WARNING"][-3:]
+        last = " · ".join(line.words.strip()[:200] for line in ends)
         return f"I do not know this one; its exit code is {exit_code}, and the log ends in: {last}"
     return (
         f"The log ends without an error, while {stage}. {SIGNALS[9]} If its disk is full, the log "
