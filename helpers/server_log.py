@@ -16,7 +16,6 @@ __all__ = [
     "StartFacts",
     "explain_wait",
     "find_cause",
-    "find_error_line",
     "find_shortage",
     "find_stage",
     "read_facts",
@@ -98,12 +97,6 @@ def find_telling_lines(errors: list[Line]) -> list[str]:
     named = [w for w in words if not REPORT.search(w)]
     roots = [w for w in named if not HEADER.search(w)]
     return list(dict.fromkeys(roots or named or words))[:3]
-
-
-def find_error_line(log: str) -> str:
-    """The one line that says most of why a server died."""
-    lines = read_lines(log)
-    return [*find_telling_lines(find_errors(lines)), *[li.words for li in lines[-1:]], "nothing"][0]
 
 
 def explain_wait(log: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from helpers.log_lines import STAGES, find_stage, read_lines
 from helpers.server_failures import LAST_RULES, RULES, SIGNALS, WAITS, Rule
-from helpers.server_log import explain_wait, find_cause, find_error_line
+from helpers.server_log import explain_wait, find_cause
 
 BEGIN = """\
 INFO 11-27 22:42:53 [__init__.py:216] Automatically detected platform cuda.
@@ -378,7 +378,7 @@ def test_what_is_not_known_is_said_and_quoted() -> None:
     assert "I do not know this one" in find_cause("", 1)
     ends = find_cause(start_log() + "x\ny\nz\n", 3)
     assert ends.endswith("its exit code is 3, and the log ends in: x · y · z")
-    assert find_error_line("x\nValueError: bad\nmore") == "ValueError: bad"
+    assert find_cause("x\nValueError: bad\nmore", 1).endswith("log says: ValueError: bad")
 
 
 def test_what_a_start_survived_is_no_cause() -> None:
