@@ -797,6 +797,18 @@ RULES = (
         ("ValueError: No valid structured output parameter found",),
     ),
     Rule(
+        r"Attempted to assign .* multimodal tokens to \d+ placeholders|"
+        r"^IndexError: (list )?index .*out of",
+        "A text in a request holds one of the model's own markers, such as <|image_pad|>, and vLLM "
+        "0.11 looks for a picture that is not there: check_text finds them, so leave "
+        "them out.",
+        (
+            "ValueError: Attempted to assign 64 = 64 multimodal tokens to 65 placeholders",
+            "IndexError: list index out of range",
+        ),
+        context=r"Attempted to assign|get_input_positions_tensor",
+    ),
+    Rule(
         r"The size of tensor a \(\d+\) must match the size of tensor b",
         "On vLLM 0.11 a picture ends an engine that has LoRA adapters: merge the adapter into the "
         "weights first (merge_and_unload of peft), or send text alone.",

@@ -74,7 +74,11 @@ def failed_log(words: str, prefix: str = PREFIXES["engine"], stage: str = "") ->
 
 # The table
 
-CONTEXT = '  File "/env/vllm/lora/layers/base.py", line 1, in f\n'
+# Frames of tracebacks, which some rules ask for.
+CONTEXT = (
+    '  File "/env/vllm/lora/layers/base.py", line 1, in f\n'
+    '  File "/env/vllm/mrope.py", line 653, in _qwen3vl_get_input_positions_tensor\n'
+)
 PROOFS = [(rule, proof) for rule in (*RULES, *LAST_RULES) for proof in rule.proofs]
 
 
@@ -425,6 +429,8 @@ REFUSED = """\
         ("ValueError: No valid structured output parameter found", '"text"}, a json_schema with'),
         ("RuntimeError: Sliding window unsupported", "PAGED_ATTENTION_SINGLE_QUERY_KERNEL=1"),
         ("RuntimeError: CPU Generator does not use offset", "--max-num-batched-tokens 65536"),
+        ("ValueError: Attempted to assign 64 = 64 multimodal tokens to 65 placeholders", "check_t"),
+        ("IndexError: list index out of range", "I do not know this one"),
         (OOM, "Lower --gpu-memory-utilization"),
         ("ValueError: something new", "I do not know this one"),
     ],
