@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.errors import CourseError
+from helpers.places import POCKET
 
 CELL = 32  # px: a patch has 16, and 2 × 2 patches make one token
 STEP = 2  # frames that share one set of tokens
@@ -28,6 +29,7 @@ LOADER_MAX_FPS = 30  # vLLM 0.32.0
 MIN_FRAME_PIXELS, MAX_FRAME_PIXELS = 128 * CELL**2, 768 * CELL**2
 ALL_FRAMES_PIXELS = 128_000 * CELL**2 * 0.9
 
+POCKET_NAMES = ("qwen3-vl-pocket", "pocket_model/trained")  # as a server elsewhere may call it
 REFERENCE = "0.11.0"
 TWO_A_SECOND_SINCE = (0, 24)  # the vLLM release whose loader chooses Qwen3-VL's frames by time
 
@@ -161,10 +163,12 @@ def plan_clip(
 
     Online a vLLM server of `version` chooses the frames: 0.11.0 takes 32 (`num_frames` of its
     --media-io-kwargs, -1 for all), 0.32.0 takes 2 a second (`sample_fps`, its `fps` there); each
-    ignores the other's setting. Offline qwen-vl-utils chooses: 2 a second (`sample_fps`, its
-    `fps`) or `num_frames` (its `nframes`), and `do_resize` says whether the model's processor
-    resizes the frames again (notebook 06: better not). The limits are pixels of all frames
-    together. Raises TokenError for what the processor refuses.
+    ignores the other's setting. (What 0.11.0 takes with VLLM_VIDEO_LOADER_BACKEND=opencv_dynamic
+    is not planned.) Offline qwen-vl-utils chooses: 2 a second (`sample_fps`, its `fps`) or
+    `num_frames` (its `nframes`), and `do_resize` says whether the model's processor resizes the
+    frames again (notebook 06: better not). The limits are pixels of all frames together; an odd
+    number of frames can cost more than that, since the last is doubled after the frames were
+    scaled. Raises TokenError for what the processor refuses.
     """
     _check_sides(width, height)
     _check_limits(min_pixels, max_pixels)
@@ -194,10 +198,17 @@ def count_stamp(stamp: str) -> int:
     return len(stamp) - len("seconds")
 
 
-def read_limits(folder: str | Path | None) -> Limits:
-    """The limits in a model folder's two processor files; without a folder, the 4B model's."""
+def read_limits(folder: str | Path | None, served: str = "") -> Limits:
+    """The limits in a model folder's two processor files.
+
+    Without a folder (a server elsewhere) the name that the model is `served` under decides: the
+    pocket model's files are in every copy of the course, of any other the 4B model's limits are
+    taken, which all sizes of Qwen3-VL have. Raises TokenError where a file is missing or odd.
+    """
     if folder is None:
-        return Limits()
+        if not served.rstrip("/").endswith(POCKET_NAMES):
+            return Limits()
+        folder = POCKET
     found = []
     for name in ("preprocessor_config.json", "video_preprocessor_config.json"):
         try:

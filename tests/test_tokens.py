@@ -15,7 +15,7 @@ from PIL import Image
 import helpers
 from helpers.media import clip_data_url, file_url, image_data_url
 from helpers.media_files import MediaError
-from helpers.places import MEDIA
+from helpers.places import MEDIA, POCKET
 from helpers.prompts import prompt_tokens
 from helpers.server import Server
 from helpers.tokens import (
@@ -207,6 +207,40 @@ def test_read_limits(tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text('{"size": {"height": 224}}')
     with pytest.raises(TokenError, match="folder of a Qwen3-VL model"):
         read_limits(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "served", ["qwen3-vl-pocket", "/home/anna/course/pocket_model/trained", "pocket_model/trained/"]
+)
+def test_limits_of_a_pocket_model_elsewhere(served: str) -> None:
+    assert read_limits(None, served) == read_limits(POCKET) != Limits()
+
+
+@pytest.mark.parametrize("served", ["", "Qwen3-VL-4B-Instruct", "Qwen/Qwen3-VL-8B-Instruct"])
+def test_limits_of_any_other_model_elsewhere(served: str) -> None:
+    assert read_limits(None, served) == Limits()
+
+
+def test_a_folder_counts_more_than_a_name() -> None:
+    assert read_limits(POCKET, "Qwen3-VL-4B-Instruct") == read_limits(POCKET)
+
+
+@pytest.mark.parametrize(
+    ("size", "frames", "fps", "tokens"),
+    [
+        ((1920, 1080), 13, 2, 14_280),
+        ((854, 480), 61, 2, 12_555),
+        ((3072, 2048), 5, 2, 18_432),
+        ((1920, 1080), 14, 2, 11_935),
+    ],
+)
+def test_an_odd_frame_more_than_the_limit(
+    size: tuple[int, int], frames: int, fps: float, tokens: int
+) -> None:
+    """The frames are scaled for an even number of them, and the odd last one is doubled."""
+    plan = plan_clip(*size, frames=frames, fps=fps, version="0.32.0")
+    assert plan.tokens == tokens
+    assert (tokens > 12_288) == bool(frames % 2)
 
 
 # whole prompts; every letter is one token here
