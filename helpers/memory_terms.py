@@ -2,8 +2,9 @@
 
 Formulas were read in vLLM 0.11.0, 0.26.0 and 0.32.0 (v1/worker/gpu_worker.py,
 v1/worker/gpu_model_runner.py, v1/worker/gpu/model_runner.py, v1/core/kv_cache_utils.py,
-multimodal/encoder_budget.py). Measured figures are from starts on an H100 and an H200, vLLM 0.26.0
-and random weights of Qwen3-VL-4B's shapes: tests/memory_measurements.csv has them all.
+multimodal/encoder_budget.py). Measured figures are from starts with random weights of
+Qwen3-VL-4B's shapes: vLLM 0.11.0 on an H100, 0.26.0 on an H100 and an H200.
+tests/memory_measurements.csv has them all.
 """
 
 import re
@@ -18,22 +19,20 @@ from helpers.shapes import BYTES, QWEN3_VL_4B, Shapes
 
 CUDA_HIDES = 0.47  # GiB: an H100 has 79.65 by nvidia-smi and 79.18 by CUDA (an H200 0.60 less)
 CONTEXT = 0.52  # GiB that CUDA takes before vLLM looks at what is free
-LOADING = 0.06  # GiB of the measured 8.69 that parameters and buffers do not explain
-OTHER = 0.22
 COMPILING = 0.32  # GiB that the trial run of a compiled model takes at least; 0.17 uncompiled
-# GiB of CUDA graphs for a server of at most so many requests.
-GRAPHS = ((16, 0.15), (64, 0.24), (256, 0.61), (1024, 1.01))
 PYTHON = {"0.11": 3.4, "0.26": 4.1, "0.32": 4.1}  # GiB of all processes on a CPU (RSS)
 IMAGE_TOKENS = 16_384  # the largest picture, 16,777,216 pixels
 VIDEO_TOKENS = 12_288  # the largest clip, 25,165,824 pixels in all frames
-LARGE_CARD = 70  # GiB; from here on vLLM's server takes larger batches
+LARGE_CARD, HUGE_CARD = 70, 160  # GiB; from here on vLLM's server takes larger batches
+SHORT_SORT = 127  # requests; of more, torch sorts the logits in less memory (SortStable.cu)
+# 0.11.0's attention in the vision tower holds so many rows of its width for each patch, at the
+# moment when queries and keys have been turned in float32 and are made bfloat16 again.
+ATTENTION_ROWS = 21.2
 UNLIMITED = 999  # pictures or clips in one prompt
 KV_TYPES = ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")
 CPU_SPACE = 4  # GiB, 0.11.0's default for VLLM_CPU_KVCACHE_SPACE
 CPU_BLOCK, GPU_BLOCK = 128, 16  # tokens
-MEASURED, GAP = "0.26", 0.4  # %, the most that a planned KV cache was off
 FROM_CONFIG = "formula from config.json"
-ON_CARDS = "measured: H100 and H200, vLLM 0.26.0, 4B shapes"
 
 # Each setting's kind, and how an error names it.
 KINDS = {
@@ -55,37 +54,79 @@ class PlanError(CourseError):
 
 
 @dataclass(frozen=True)
+class Held:
+    """What a version's plans were held against: starts in tests/memory_measurements.csv.
+
+    `gap` is the most, in %, that a planned KV cache of one card was off.
+    """
+
+    machines: str
+    version: str
+    starts: int
+    gap: float
+
+    @property
+    def source(self) -> str:
+        return f"measured: {self.machines}, vLLM {self.version}, 4B shapes"
+
+
+@dataclass(frozen=True)
 class Engine:
-    """How a version of vLLM divides the memory.
+    """How a version of vLLM divides the memory; sizes in GiB.
 
     `encoder`: "expanded" reserves the largest clip's tokens times 12.5, "unprofiled" reserves
     nothing for pictures and clips, "profiled" runs the largest one. `logit_bytes`: bytes that the
-    sampler's trial run takes for each request and word. `graphs_inside`: whether CUDA graphs are
-    taken from the share. `spare_block`: whether the check at the start holds back the one block
-    that vLLM keeps for itself. `counts_requests`: whether the log's KV tokens are requests of the
-    greatest length times that length. `loads_wide`: whether quantization="fp8" first loads the
-    weights in 16 bits (0.11.0's Fp8LinearMethod.create_weights); 0.26 and 0.32 make them FP8 layer
-    by layer (quantization/online/fp8.py).
+    sampler's trial run takes for each request and word, for up to SHORT_SORT requests and for
+    more. `held` are the measured starts that the next three come from, `held.version` being
+    another where this one was not measured: `loading`, what parameters and buffers do not explain
+    of the weights, `other`, what CUDA takes, and `graphs`, the CUDA graphs of a server of at most
+    so many requests. `graphs_inside`: whether these are taken from the share. `spare_block`:
+    whether the check at the start holds back the one block that vLLM keeps for itself.
+    `counts_requests`: whether the log's KV tokens are requests of the greatest length times that
+    length. `loads_wide`: whether quantization="fp8" first loads the weights in 16 bits (0.11.0's
+    Fp8LinearMethod.create_weights); 0.26 and 0.32 make them FP8 layer by layer
+    (quantization/online/fp8.py). `huge_batch`: tokens a step on a card of HUGE_CARD or more.
     """
 
     version: tuple[int, int]
     encoder: str
-    logit_bytes: int
+    logit_bytes: tuple[int, int]
+    held: Held
+    loading: float
+    other: float
+    graphs: tuple[tuple[int, float], ...]
     graphs_inside: bool
     spare_block: bool
     counts_requests: bool
     loads_wide: bool
+    huge_batch: int = 8192
 
     @property
     def name(self) -> str:
         return f"{self.version[0]}.{self.version[1]}"
 
+    @property
+    def measured(self) -> bool:
+        return self.held.version.startswith(f"{self.name}.")
+
+
+# Figures of 0.26.0, which 0.32 is planned with too.
+ON_0_26 = {
+    "held": Held("H100 and H200", "0.26.0", starts=22, gap=0.4),
+    "loading": 0.06,  # of the measured 8.69
+    "other": 0.22,
+    "graphs": ((16, 0.15), (64, 0.24), (256, 0.61), (1024, 1.01)),
+}
 
 ENGINES = (
     Engine(
         version=(0, 11),
         encoder="expanded",
-        logit_bytes=28,
+        logit_bytes=(50, 38),
+        held=Held("H100", "0.11.0", starts=2, gap=1.0),
+        loading=0.046,  # of the measured 8.591
+        other=0.18,
+        graphs=((16, 0.15), (64, 0.24), (256, 0.66), (1024, 1.01)),
         graphs_inside=False,
         spare_block=False,
         counts_requests=False,
@@ -94,7 +135,8 @@ ENGINES = (
     Engine(
         version=(0, 26),
         encoder="unprofiled",
-        logit_bytes=4,
+        logit_bytes=(4, 4),
+        **ON_0_26,
         graphs_inside=False,
         spare_block=False,
         counts_requests=True,
@@ -103,11 +145,13 @@ ENGINES = (
     Engine(
         version=(0, 32),
         encoder="profiled",
-        logit_bytes=4,
+        logit_bytes=(4, 4),
+        **ON_0_26,
         graphs_inside=True,
         spare_block=True,
         counts_requests=True,
         loads_wide=False,
+        huge_batch=16_384,
     ),
 )
 
@@ -209,7 +253,7 @@ class Start:
     def measured(self) -> bool:
         """Whether starts of this model and version have been measured, with or without FP8."""
         same = self.shapes == QWEN3_VL_4B and self.dtype == QWEN3_VL_4B.dtype
-        return self.engine.name == MEASURED and same
+        return self.engine.measured and same
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -227,10 +271,13 @@ class Start:
         return (*notes, self._say_what_was_measured())
 
     def _say_what_was_measured(self) -> str:
+        held, name = self.engine.held, self.engine.name
         if self.measured:
-            return f"Held against starts ({ON_CARDS}): at most {GAP} % off in the KV cache."
-        name = self.engine.name
-        start = f"such start of vLLM {name}" if name == MEASURED else f"start of vLLM {name}"
+            return (
+                f"Held against {held.starts} starts ({held.source}): at most {held.gap:g} % off in "
+                "the KV cache."
+            )
+        start = f"such start of vLLM {name}" if self.engine.measured else f"start of vLLM {name}"
         return (
             f"No {start} on a GPU has been measured: parameters and bytes a token are exact, the "
             "rest is computed from its source or from the measured starts of the 4B."
@@ -246,10 +293,9 @@ def resolve_start(shapes: Shapes, settings: Settings, card: Card, version: str) 
     _check_kinds(settings)
     limits = _count_limits(settings.limit_mm_per_prompt)
     engine = find_engine(version)
-    on_cpu = card.capability == (0, 0)
-    large = not on_cpu and card.total >= LARGE_CARD * GIB and "a100" not in card.name.lower()
-    batch = _choose(settings.max_num_batched_tokens, 8192 if large else 2048)
-    seqs = _choose(settings.max_num_seqs, min(1024 if large else 128 if on_cpu else 256, batch))
+    usual_batch, usual_seqs = _find_defaults(card, engine)
+    batch = _choose(settings.max_num_batched_tokens, usual_batch)
+    seqs = _choose(settings.max_num_seqs, min(usual_seqs, batch))
     start = Start(
         shapes=shapes,
         settings=replace(settings, limit_mm_per_prompt=limits),
@@ -265,6 +311,21 @@ def resolve_start(shapes: Shapes, settings: Settings, card: Card, version: str) 
     for trouble in _find_troubles(start):
         raise PlanError(trouble)
     return start
+
+
+def _find_defaults(card: Card, engine: Engine) -> tuple[int, int]:
+    """(tokens a step, requests at once) of a server that is given neither.
+
+    Sizes are those that CUDA sees; an A100 of 80 GB is left out by name.
+    """
+    if card.capability == (0, 0):
+        return 2048, 128
+    seen = card.total / GIB - CUDA_HIDES
+    if seen >= HUGE_CARD:
+        return engine.huge_batch, 1024
+    if seen >= LARGE_CARD and "a100" not in card.name.lower():
+        return 8192, 1024
+    return 2048, 256
 
 
 def _check_kinds(settings: Settings) -> None:
@@ -351,13 +412,14 @@ def list_terms(start: Start) -> tuple[Term, ...]:
     encoder, encoder_source = _count_encoder(start, work)
     graphs = 0 if start.settings.enforce_eager else _count_graphs(start)
     weights = count_weights(start, start.settings.quantization or "")
-    weights_source = f"{FROM_CONFIG}, with vLLM's buffers and {LOADING} GiB measured"
+    engine, source = start.engine, start.engine.held.source
+    weights_source = f"{FROM_CONFIG}, with vLLM's buffers and {engine.loading} GiB measured"
     return (
         Term("weights", weights, weights_source),
-        Term("other", round(OTHER * GIB), f"CUDA's libraries; {ON_CARDS}"),
+        Term("other", round(engine.other * GIB), f"CUDA's libraries; {source}"),
         Term("activations", work, work_source),
         Term("pictures and clips", encoder, encoder_source),
-        Term("CUDA graphs", graphs, ON_CARDS, inside=start.engine.graphs_inside),
+        Term("CUDA graphs", graphs, source, inside=engine.graphs_inside),
     )
 
 
@@ -381,7 +443,7 @@ def count_weights(start: Start, quantization: str) -> int:
     weights = shapes.weight_bytes(start.dtype, quantization)
     angles = 4 * shapes.longest * shapes.head_dim * start.number
     features = shapes.deepstack * start.batch * shapes.hidden * start.number
-    return weights + angles + features + round(LOADING * GIB)
+    return weights + angles + features + round(start.engine.loading * GIB)
 
 
 def _count_working(start: Start) -> tuple[int, str]:
@@ -392,15 +454,30 @@ def _count_working(start: Start) -> tuple[int, str]:
     every token.
     """
     layer = start.batch * (3 * start.shapes.ffn + 5 * start.shapes.hidden) * start.number
-    word = start.engine.logit_bytes
-    sampler = start.seqs * start.shapes.vocabulary * word
+    sampler, sampler_source = _count_sampler(start)
     compiling = 0 if start.settings.enforce_eager else round(COMPILING * GIB)
     if compiling >= max(layer, sampler):
-        return compiling, f"compiling the model; {ON_CARDS}"
+        return compiling, f"compiling the model; {ON_0_26['held'].source}"
     if layer >= sampler:
         return layer, f"a batch of {start.batch:,} tokens; {_say_layer_source(start)}"
-    how = "0.11.0's sampler, counted on a CPU" if start.engine.name == "0.11" else "computed"
-    return sampler, f"sampling for {start.seqs:,} requests, {word} bytes a word; {how}"
+    return sampler, sampler_source
+
+
+def _count_sampler(start: Start) -> tuple[int, str]:
+    """What sampling for all requests takes, and its source.
+
+    0.11.0 sorts the logits of all requests: of each word the number in 2 and in 4 bytes, the
+    sorted one and its place, and what torch's sort needs on a card (SortStable.cu), while the
+    batch's last layer is still held.
+    """
+    few, many = start.engine.logit_bytes
+    word = few if start.seqs <= SHORT_SORT else many
+    size = start.seqs * start.shapes.vocabulary * word
+    how = "computed"
+    if start.engine.name == "0.11":
+        size += start.batch * start.shapes.hidden * start.number
+        how = "0.11.0's sort, by torch's source"
+    return size, f"sampling for {start.seqs:,} requests, {word} bytes a word; {how}"
 
 
 def _say_layer_source(start: Start) -> str:
@@ -411,16 +488,17 @@ def _say_layer_source(start: Start) -> str:
 
 def _count_graphs(start: Start) -> int:
     """The more requests can run at once, the more graphs are recorded, up to 512 of them."""
-    sizes = [size for most, size in GRAPHS if start.seqs <= most]
-    return round((sizes or [GRAPHS[-1][1]])[0] * GIB)
+    graphs = start.engine.graphs
+    sizes = [size for most, size in graphs if start.seqs <= most]
+    return round((sizes or [graphs[-1][1]])[0] * GIB)
 
 
 def _count_encoder(start: Start, work: int) -> tuple[int, str]:
     """What the trial with the largest picture or clip adds to `work`, and how that is known.
 
-    The vision tower holds two rows of its width and two of its feed-forward width for each patch;
-    its features stay while the language layers are tried. 0.11 copies them into a table of the
-    whole budget, which is what makes it the largest term after the weights.
+    The pixels and the tower's output stay while the language layers are tried. 0.11 copies the
+    output into a table of the whole budget; with clips that makes it the largest term after the
+    weights. With pictures alone its peak is inside the tower.
     """
     if start.engine.encoder == "unprofiled":
         return 0, "0.26 to 0.31 set nothing aside for the vision tower"
@@ -428,17 +506,30 @@ def _count_encoder(start: Start, work: int) -> tuple[int, str]:
     if not budget:
         return 0, "no pictures or clips allowed"
     numbers = start.shapes.vision_out * (1 + start.shapes.deepstack)
-    row = numbers * start.number
     patches = items * largest * 4
     pixels = patches * 3 * 2 * start.shapes.vision_patch**2 * start.number
-    features = items * largest * row
-    widths = start.shapes.vision_hidden + start.shapes.vision_ffn
-    tower = patches * 2 * widths * start.number
-    kept = features
+    kept = items * largest * numbers * start.number
     if start.engine.encoder == "expanded" and largest < budget:
-        kept += items * budget * row
-    size = pixels + max(kept + work, tower + features) - work
-    return size, f"{budget:,} tokens × {numbers:,} numbers; formula, not measured on a GPU"
+        kept += items * budget * numbers * start.number
+    tower = _count_tower(start, patches)
+    if tower > kept + work:
+        return pixels + tower - work, f"{patches:,} patches in the vision tower; formula"
+    return pixels + kept, f"{budget:,} tokens × {numbers:,} numbers; formula"
+
+
+def _count_tower(start: Start, patches: int) -> int:
+    """Bytes at the peak inside the vision tower: in 0.11.0 in its attention, later in its MLP.
+
+    A row of the width is one number for each patch and hidden size; the features that go to the
+    language layers have one row for four patches.
+    """
+    shapes = start.shapes
+    features = shapes.deepstack * shapes.vision_out / 4
+    if start.engine.encoder == "expanded":
+        numbers = ATTENTION_ROWS * shapes.vision_hidden + features
+    else:
+        numbers = 2 * (shapes.vision_hidden + shapes.vision_ffn) + features + shapes.vision_out / 4
+    return round(patches * numbers * start.number)
 
 
 def count_encoder_tokens(start: Start) -> tuple[int, int, int]:

@@ -43,7 +43,7 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """True for the same start, the planned outcome and KV tokens within 2 %.
+        """True for the same start, the planned outcome and KV tokens within 1 %.
 
         A server that is ready but whose log has no KV tokens proves nothing: False.
         """
@@ -55,7 +55,7 @@ class Comparison:
             return False
         if self.kv_error is None:
             return facts.outcome != "ready"
-        return abs(self.kv_error) <= 0.02
+        return abs(self.kv_error) <= 0.01
 
     def __str__(self) -> str:
         rows = [("part", "plan", "log", "difference"), *self.rows]
