@@ -170,16 +170,20 @@ class Plan:
         return sentence if many else f"{sentence} {advise_less(self)}"
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What may still go wrong, and what nobody has measured of this start."""
+    def tight(self) -> str:
+        """One sentence where the card has no room for all that may be taken; "" where it has."""
         together = self.budget + self.beside
         if self.shortage or self.start.on_cpu or together <= self.start.free:
-            return self.start.notes
-        tight = (
+            return ""
+        return (
             f"The share and the CUDA graphs beside it take {_gib(together)}, and "
             f"{_gib(self.start.free)} are free: a large batch can end in torch.OutOfMemoryError."
         )
-        return (tight, *self.start.notes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What may still go wrong, and what was or was not measured of this start."""
+        return (self.tight, *self.start.notes) if self.tight else self.start.notes
 
     def _list_rows(self) -> list[tuple[str, str, str]]:
         """(part, size, source) of every part that takes something."""
@@ -201,7 +205,7 @@ class Plan:
         rows = [f"| {name} | {size} | {source} |" for name, size, source in self._list_rows()]
         table = ["| part | size | where the figure is from |", "|---|---|---|", *rows]
         verdict = f"{'✅' if self.starts else '❌'} {self.verdict}"
-        notes = [f"⚠️ {note}" for note in self.notes]
+        notes = [note if note.startswith("Held") else f"⚠️ {note}" for note in self.notes]
         return "\n\n".join([f"**{self.start}**", "\n".join(table), verdict, *notes])
 
 

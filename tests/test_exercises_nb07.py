@@ -19,7 +19,11 @@ def test_unanswered(check: object) -> None:
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize(
     "answer",
-    [None, "", [], {}, object(), "many", [3], -1, True, float("nan"), [{}], b"\xff", (0, 0), "1x"],
+    [
+        *(None, "", [], {}, object(), "many", [3], -1, True, float("nan"), [{}], b"\xff", (0, 0)),
+        *("1x", "8580 8580", [8580, 8580], (352, 198, 352, 198), "352×198 352×198", "-352×198"),
+        *({"max_model_len": 8192}, [Settings(), Settings()], Settings, Settings()),
+    ],
 )
 def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> None:
     assert not check(answer)
@@ -57,7 +61,7 @@ def test_wrong_scan(answer: object, hint: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [(352, 198), [356, 200], "352×198", "(352, 198)", "352 x 198", ("352", 198), (341, 192)],
+    [(352, 198), [356, 200], "352×198", "(352, 198)", "352 x 198 px", ("352", 198), (341, 192)],
 )
 def test_right_size(answer: object) -> None:
     assert nb07.check_clip_size(answer), nb07.check_clip_size(answer).text
@@ -87,7 +91,7 @@ def test_wrong_size(answer: object, hint: str) -> None:
 # 3: settings for a small card
 
 FITS = {
-    "gpu_memory_utilization": 0.90,
+    "gpu_memory_utilization": 0.95,
     "max_model_len": 8192,
     "max_num_seqs": 8,
     "limit_mm_per_prompt": {"image": 1, "video": 0},
@@ -102,6 +106,9 @@ FITS = {
         FITS,
         FITS | {"max_num_seqs": 4},
         FITS | {"limit_mm_per_prompt": {"image": 2, "video": 0}},
+        FITS | {"gpu_memory_utilization": 0.93, "max_num_seqs": 64},
+        FITS | {"max_num_seqs": 256, "enforce_eager": True},
+        FITS | {"max_model_len": 16384, "dtype": "bfloat16"},
     ],
 )
 def test_right_settings(answer: object) -> None:
@@ -112,12 +119,17 @@ def test_right_settings(answer: object) -> None:
     ("changes", "hint"),
     [
         ({"quantization": "fp8"}, "stay in bf16"),
+        ({"dtype": "float16"}, "stay in bf16"),
+        ({"gpu_memory_utilization": 0.90}, "fit at once: 3, not 4"),
+        ({"max_num_seqs": 256}, "5 requests fit, but the plan warns"),
+        ({"gpu_memory_utilization": 0.97}, "does not start"),
+        ({"limit_mm_per_prompt": {}, "max_num_seqs": 256}, "fit at once: 2"),
         ({"limit_mm_per_prompt": {"image": 0, "video": 0}}, "brings a picture"),
         ({"max_model_len": 4096}, "refuses a request of 8,192"),
         ({"max_num_seqs": 2}, "max_num_seqs 2 lets fewer than 4 run at once"),
         ({"gpu_memory_utilization": 0.99}, "does not start"),
         (
-            {"max_model_len": 16384, "kv_cache_dtype": "auto", "limit_mm_per_prompt": {}},
+            {"max_model_len": 32768, "kv_cache_dtype": "auto", "limit_mm_per_prompt": {}},
             "does not start",
         ),
         ({"kv_cache_dtype": "auto"}, "fit at once: "),

@@ -54,6 +54,9 @@ def test_right_tokens(answer: object) -> None:
         ({"dog", "bird"}, "bird: not among"),
         ({"dog", "fox"}, "from the best down"),
         (5, "the tokens that are left"),
+        (set(), "from the best down"),
+        ({"dog"}, "from the best down"),
+        ("cat, dog and cow", "among the five"),
     ],
 )
 def test_wrong_tokens(answer: object, hint: str) -> None:
@@ -86,6 +89,9 @@ def test_right_sizes(answer: object) -> None:
         ((943.5, 530), "in whole pixels"),
         ((1, 2, 3), "in whole pixels"),
         (500, "in whole pixels"),
+        ("-943×530", "in whole pixels"),
+        ("943×530 or 928×522", "in whole pixels"),
+        ([(943, 530), (943, 530)], "in whole pixels"),
     ],
 )
 def test_wrong_sizes(answer: object, hint: str) -> None:
@@ -94,29 +100,23 @@ def test_wrong_sizes(answer: object, hint: str) -> None:
     assert hint in verdict.text
 
 
-# 3: the server on 16 GB
+# 3: a server of text alone
 
-BASE = {"max_model_len": 8192, "image": 1, "video": 0}
+BASE = {"max_model_len": 2048, "image": 0, "video": 0}
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        BASE | {"kv_cache_dtype": "fp8"},
-        BASE | {"kv_cache_dtype": "fp8", "max_num_seqs": 4},
-        BASE | {"quantization": "fp8"},
-        {
-            "max_model_len": 8192,
-            "limit_mm_per_prompt": {"image": 1, "video": 0},
-            "kv_cache_dtype": "fp8",
-        },
-        {"--max-model-len": 8192, "--kv-cache-dtype": "fp8", "--limit-mm-per-prompt.video": 0},
-        Settings(
-            max_model_len=8192, kv_cache_dtype="fp8", limit_mm_per_prompt={"image": 2, "video": 0}
-        ),
-        "vllm serve Qwen/Qwen3-VL-4B-Instruct --max-model-len 8192 \\\n --kv-cache-dtype fp8 "
-        "--limit-mm-per-prompt.video 0",
-        """--max-model-len=8192 --kv-cache-dtype fp8 --limit-mm-per-prompt '{"video": 0}'""",
+        BASE,
+        BASE | {"max_model_len": 4096, "gpu_memory_utilization": 0.9, "kv_cache_dtype": "auto"},
+        BASE | {"max_num_seqs": 60, "dtype": "bfloat16"},
+        {"max_model_len": 2048, "limit_mm_per_prompt": {"image": 0, "video": 0}},
+        {"--max-model-len": 2048, "--limit-mm-per-prompt.video": 0, "image": 0},
+        Settings(max_model_len=2048, limit_mm_per_prompt={"image": 0, "video": 0}),
+        "vllm serve Qwen/Qwen3-VL-4B-Instruct --max-model-len 2048 \\\n --max-num-seqs 64 "
+        "--limit-mm-per-prompt.video 0 --limit-mm-per-prompt.image=0",
+        """--max-model-len=2048 --limit-mm-per-prompt '{"video": 0, "image": 0}'""",
     ],
 )
 def test_right_settings(answer: object) -> None:
@@ -129,11 +129,18 @@ def test_right_settings(answer: object) -> None:
     ("answer", "hint"),
     [
         ({}, "one request of 262,144 tokens"),
+        ({"max_model_len": 2048}, "hold 52 such requests, not 60: the largest clip"),
+        ({"max_model_len": 2048, "video": 0}, "hold 58 such requests, not 60: the trial run of"),
+        ({"max_model_len": 2048, "image": 0}, "the largest clip"),
+        ({"image": 0, "video": 0}, "one request of 262,144 tokens"),
+        (BASE | {"max_num_seqs": 1024, "max_num_batched_tokens": 8192}, "sampling for 1,024"),
         ({"max_model_len": 300_000}, "max_model_len"),
-        (BASE, "such requests: room comes from"),
-        (BASE | {"kv_cache_dtype": "fp8", "max_model_len": 4096}, "refuses a request"),
-        (BASE | {"kv_cache_dtype": "fp8", "max_num_seqs": 2}, "fewer than 4"),
-        (BASE | {"kv_cache_dtype": "fp8", "image": 0}, "carry a picture"),
+        (BASE | {"kv_cache_dtype": "fp8"}, "Nothing is to be rounded"),
+        (BASE | {"quantization": "fp8"}, "Nothing is to be rounded"),
+        (BASE | {"dtype": "float16"}, "Nothing is to be rounded"),
+        (BASE | {"gpu_memory_utilization": 0.95}, "at most 0.9"),
+        (BASE | {"max_model_len": 1024}, "refuses a request"),
+        (BASE | {"max_num_seqs": 16}, "fewer than 60"),
         (BASE | {"kv_cache_dtype": "int4"}, "kv_cache_dtype"),
         (BASE | {"gpu_memory_utilization": 1.5}, "gpu_memory_utilization"),
         (BASE | {"gpu_memory_utilization": 0.3}, "does not start"),
@@ -143,8 +150,10 @@ def test_right_settings(answer: object) -> None:
         ({"limit_mm_per_prompt": {"image": "one"}}, "whole numbers are wanted"),
         ({"max_model_len": [8192]}, "wrong kind"),
         ("max_model_len=8192, video=0", "holds no flag"),
+        ("--max-model-len 2048 4096 --limit-mm-per-prompt.video 0", "'4096' stands in the command"),
         (BASE | {"videos": 0}, "image, kv_cache_dtype"),
         ({"tensor_parallel_size": 2}, "no flag that the planner knows"),
+        ([BASE, BASE], "a dictionary of flags"),
         (8192, "a dictionary of flags"),
         ('--max-model-len "8192', "quotation mark"),
     ],

@@ -92,8 +92,8 @@ def check_settings(answer: object) -> Verdict:
 
 def _judge_settings(settings: Settings) -> Verdict:
     plan = plan_memory(QWEN3_VL_4B, settings, card=SMALL_CARD, version="0.11.0")
-    if settings.quantization:
-        return wrong("The weights are to stay in bf16; leave quantization out.")
+    if settings.quantization or settings.dtype not in ("auto", "bfloat16"):
+        return wrong("The weights are to stay in bf16; leave quantization and dtype out.")
     if plan.start.settings.limit_mm_per_prompt.get("image", 1) < 1:
         return wrong("Each request brings a picture: let limit_mm_per_prompt have at least one.")
     if plan.start.length < LENGTH:
@@ -107,13 +107,17 @@ def _judge_settings(settings: Settings) -> Verdict:
             f"It starts, but requests that fit at once: {many}, not {REQUESTS}. The KV cache has "
             f"{plan.kv_tokens:,} tokens. What else takes memory, or bytes a token?"
         )
+    if plan.tight:
+        return wrong(
+            f"{many} requests fit, but the plan warns. {plan.tight} What needs fewer graphs?"
+        )
     return right(f"{plan.kv_tokens:,} tokens of KV cache: {many} requests of {LENGTH:,} at once.")
 
 
 def _read_size(answer: object) -> tuple[int, int] | None:
     """Two whole numbers from a pair, or from "352×198"."""
     if isinstance(answer, str):
-        answer = re.split(r"\s*[x×,]\s*", answer.strip(" ()[]"))
+        answer = re.split(r"\s*[x×,]\s*", answer.replace("px", "").strip(" ()[]"))
     if not isinstance(answer, (tuple, list)) or len(answer) != 2:
         return None
     sides = [read_number(side, "px") for side in answer]

@@ -8,7 +8,7 @@ from typing import Any
 
 from helpers.errors import CourseError
 from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
-from helpers.memory import make_card, plan_memory
+from helpers.memory import Plan, make_card, plan_memory
 from helpers.memory_terms import Settings
 from helpers.places import read_value
 from helpers.shapes import QWEN3_VL_4B
@@ -35,9 +35,8 @@ WIDTH, HEIGHT = 1920, 1080
 MOST = 500
 
 # Exercise 3: the card in GiB as nvidia-smi shows it, and what is to run on it at once.
-CARD = make_card("a card of 16 GB", 15.99)
-REQUESTS, LENGTH = 4, 8192
-ROOM = "room comes from clips that are not allowed, fewer bytes a token, or smaller weights"
+CARD = make_card("RTX 5090", 31.84)
+REQUESTS, LENGTH, SHARE = 60, 2048, 0.90
 FLAGS = set(asdict(Settings())) - {"cpu_space"}
 
 
@@ -82,7 +81,7 @@ def check_size(answer: object) -> Verdict:
 
 
 def check_server(answer: object) -> Verdict:
-    """Exercise 3: settings for four requests of 8,192 tokens at once on a card of 16 GB."""
+    """Exercise 3: settings for 60 requests of 2,048 tokens of text at once on the 5090."""
     if is_blank(answer):
         return BLANK
     try:
@@ -90,18 +89,42 @@ def check_server(answer: object) -> Verdict:
         plan = plan_memory(QWEN3_VL_4B, settings, card=CARD, version="0.11.0")
     except (CourseError, ValueError) as error:
         return wrong(str(error))
-    if plan.start.settings.limit_mm_per_prompt.get("image", 1) < 1:
-        return wrong("A request is to carry a picture: leave image at 1 or more.")
-    if not plan.starts:
-        return wrong(plan.verdict)
-    if plan.start.length < LENGTH:
-        return wrong(f"max_model_len {plan.start.length:,} refuses a request of {LENGTH:,} tokens.")
-    if plan.start.seqs < REQUESTS:
-        return wrong(f"max_num_seqs {plan.start.seqs} lets fewer than {REQUESTS} run at once.")
+    if trouble := _find_trouble(plan):
+        return wrong(trouble)
     fit = plan.requests_at_once(LENGTH)
     if fit < REQUESTS:
-        return wrong(f"{plan.kv_tokens:,} tokens of KV cache hold {fit} such requests: {ROOM}.")
+        held = f"{plan.kv_tokens:,} tokens of KV cache hold {fit} such requests, not {REQUESTS}"
+        return wrong(f"{held}: {_say_what_is_reserved(plan)}.")
     return right(f"{plan.kv_tokens:,} tokens of KV cache, {fit} such requests at once.")
+
+
+def _find_trouble(plan: Plan) -> str:
+    """The first condition of exercise 3 that a plan breaks, but for the number of requests."""
+    settings = plan.start.settings
+    rounded = settings.kv_cache_dtype != "auto" or settings.quantization
+    if rounded or settings.dtype not in ("auto", "bfloat16"):
+        return "Nothing is to be rounded: leave kv_cache_dtype, quantization and dtype out."
+    if settings.gpu_memory_utilization > SHARE:
+        return f"The desktop has the rest of the card: the share is to be at most {SHARE}."
+    if not plan.starts:
+        return plan.verdict
+    if plan.start.length < LENGTH:
+        return f"max_model_len {plan.start.length:,} refuses a request of {LENGTH:,} tokens."
+    if plan.start.seqs < REQUESTS:
+        return f"max_num_seqs {plan.start.seqs} lets fewer than {REQUESTS} run at once."
+    return ""
+
+
+def _say_what_is_reserved(plan: Plan) -> str:
+    """What of a plan takes memory that a server of text alone does not need."""
+    limits = plan.start.settings.limit_mm_per_prompt
+    if limits.get("video", 1):
+        return "the largest clip still has its room, though nobody will send one"
+    if limits.get("image", 1):
+        return "the trial run of the largest picture still has its room, though nobody sends one"
+    if plan.start.seqs > 256:
+        return f"sampling for {plan.start.seqs:,} requests takes more than {REQUESTS} ever need"
+    return "give the cache more of the card, or the batch less"
 
 
 def _list(tokens: Iterable[str]) -> str:
@@ -110,10 +133,11 @@ def _list(tokens: Iterable[str]) -> str:
 
 def _read_size(answer: object) -> tuple[int, int] | None:
     """A width and a height from (640, 360), [640, 360] or "640×360"."""
-    sides = re.findall(r"\d+", answer) if isinstance(answer, str) else answer
-    if not isinstance(sides, (list, tuple)) or len(sides) != 2:
+    if isinstance(answer, str):
+        answer = re.split(r"\s*[x×,]\s*", answer.replace("px", "").strip(" ()[]"))
+    if not isinstance(answer, (list, tuple)) or len(answer) != 2:
         return None
-    numbers = [read_number(side) for side in sides]
+    numbers = [read_number(side, "px") for side in answer]
     if any(number is None or number != int(number) or number < 1 for number in numbers):
         return None
     return int(numbers[0]), int(numbers[1])
@@ -165,6 +189,8 @@ def _split_command(command: str) -> dict[str, Any]:
             flags[name] = read_value(value or None)
         elif name:
             flags[name], name = read_value(word), ""
+        elif flags:
+            raise ValueError(f"{word!r} stands in the command without a flag before it.")
     if not flags:
         raise ValueError(f"{command!r} holds no flag: each begins with two hyphens.")
     return flags
