@@ -59,6 +59,8 @@ UNPLANNED = {
     "cpu_offload_gb": 0,
     "enable_lora": False,
     "speculative_config": None,
+    "skip_mm_profiling": False,
+    "mm_processor_kwargs": None,
 }
 
 

@@ -818,6 +818,8 @@ def test_settings_from_flags() -> None:
         ("cpu_offload_gb", 4),
         ("enable_lora", True),
         ("speculative_config", {"method": "ngram"}),
+        ("skip_mm_profiling", True),
+        ("mm_processor_kwargs", {"size": {"longest_edge": 1_048_576}}),
     ],
 )
 def test_flags_that_the_planner_does_not_know(name: str, value: object) -> None:

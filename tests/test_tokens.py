@@ -15,10 +15,11 @@ from PIL import Image
 import helpers
 from helpers.media import clip_data_url, file_url, image_data_url
 from helpers.media_files import MediaError
-from helpers.places import MEDIA, POCKET
+from helpers.places import MEDIA, POCKET, ROOT
 from helpers.prompts import prompt_tokens
 from helpers.server import Server
 from helpers.tokens import (
+    CELL,
     Limits,
     TokenError,
     _resize_frames,
@@ -241,6 +242,53 @@ def test_an_odd_frame_more_than_the_limit(
     plan = plan_clip(*size, frames=frames, fps=fps, version="0.32.0")
     assert plan.tokens == tokens
     assert (tokens > 12_288) == bool(frames % 2)
+
+
+class Sizes:
+    """A picture that is nothing but its size."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.size = self.width, self.height = size
+
+    def resize(self, size: tuple[int, int]) -> "Sizes":
+        return Sizes(size)
+
+
+def read_function(notebook: str, name: str) -> Callable:
+    """A function as a notebook's cell defines it."""
+    (path,) = (ROOT / "notebooks").glob(f"{notebook}_*.ipynb")
+    cells = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
+    (code,) = [cell for cell in cells if f"def {name}(" in cell]
+    names: dict = {"math": math, "Image": Image}
+    exec(code, names)
+    return names[name]
+
+
+def test_shrinking_holds_the_budget_and_wastes_little() -> None:
+    """Notebook 08's `shrink`: never a token too many, never a whole row and column too few."""
+    shrink, rng = read_function("08", "shrink"), random.Random(3)
+    for _ in range(3000):
+        size = rng.randint(30, 5000), rng.randint(30, 5000)
+        budget = rng.choice([64, 96, 144, 300, 600, 1024, rng.randint(64, 4000)])
+        small = shrink(Sizes(size), budget * CELL**2)
+        columns, rows = small.width // CELL, small.height // CELL
+        assert (columns * CELL, rows * CELL) == small.size
+        assert columns * rows <= budget, (size, budget)
+        if columns * rows >= 64:
+            assert image_tokens(*small.size) == columns * rows
+        whole = round(size[0] / CELL) * round(size[1] / CELL)
+        if whole > budget and min(columns, rows) > 1:
+            assert (columns + 1) * (rows + 1) > budget, (size, budget)
+        if 0 < whole <= budget:
+            assert columns * rows == whole
+
+
+@pytest.mark.parametrize("size", [(5000, 30), (30, 5000), (1, 1), (20, 3000)])
+@pytest.mark.parametrize("budget", [1, 8 * 1024, 64 * 1024])
+def test_shrinking_odd_shapes(size: tuple[int, int], budget: int) -> None:
+    small = read_function("08", "shrink")(Sizes(size), budget)
+    assert min(small.size) >= CELL
+    assert small.width * small.height <= max(budget, CELL**2)
 
 
 # whole prompts; every letter is one token here
