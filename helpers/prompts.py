@@ -121,13 +121,14 @@ def _plan_part(
             path.write_bytes(source.getvalue())
         with open_clip(path) as container:
             stream = find_video(container, path)
-            frames, fps = count_announced(container, stream), float(stream.guessed_rate)
+            rate = float(stream.average_rate or stream.guessed_rate)  # as OpenCV reads it
+            frames = count_announced(container, stream)
             width, height = stream.width, stream.height
     return plan_clip(
         width,
         height,
         frames=frames,
-        fps=fps,
+        fps=rate,
         version=version,
         num_frames=num_frames,
         sample_fps=sample_fps,

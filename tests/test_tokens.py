@@ -303,6 +303,32 @@ def picture(image: Image.Image) -> dict:
     return {"type": "image_url", "image_url": {"url": image_data_url(image)}}
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_clip_with_uneven_frames(tmp_path: Path, version: str) -> None:
+    """Of a phone or a screen recorder: rate and frames are what the server's OpenCV reads."""
+    import av
+    import cv2
+
+    rng, path, second = random.Random(1), tmp_path / "uneven.mp4", Fraction(0)
+    frame = av.VideoFrame.from_image(Image.new("RGB", (320, 192), "teal"))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, pix_fmt="yuv420p")
+        stream.width, stream.height = frame.width, frame.height
+        stream.codec_context.time_base = frame.time_base = Fraction(1, 1000)
+        for _ in range(80):
+            frame.pts = int(second * 1000)
+            second += Fraction(rng.randint(10, 200), 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    seen = cv2.VideoCapture(str(path))
+    frames, fps = int(seen.get(cv2.CAP_PROP_FRAME_COUNT)), seen.get(cv2.CAP_PROP_FPS)
+    plan = plan_clip(320, 192, frames=frames, fps=fps, version=version)
+    clip = {"type": "video_url", "video_url": {"url": clip_data_url(path)}}
+    bare = prompt_tokens(ask("Hi"), count_text=len, version=version)
+    counted = prompt_tokens(ask(clip, "Hi"), count_text=len, version=version)
+    assert counted - bare == plan.count_all(len)
+
+
 def test_texts_of_a_prompt() -> None:
     frame = len("user\n") + len("\n") + len("assistant\n") + 3
     assert prompt_tokens(ask("Hello"), count_text=len) == frame + 5
