@@ -1,9 +1,11 @@
 """Panels: one run at a time, the latest value wins, and troubles become one line."""
 
 import io
+import re
 import subprocess
 import sys
 import threading
+import types
 
 import httpx
 import ipywidgets
@@ -286,3 +288,33 @@ def test_in_a_kernel_the_cell_keeps_the_latest_picture_and_words() -> None:
     assert picture["image/jpeg"]
     assert words["text/markdown"] == "**8** tokens"
     assert notebook.cells[1].outputs[0].data["text/plain"] == "True"
+
+
+# The panels of notebook 08
+
+
+def read_cell(words: str) -> str:
+    """The one cell of notebook 08 that holds these words."""
+    (path,) = (ROOT / "notebooks").glob("08_*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    (found,) = [c.source for c in cells if c.cell_type == "code" and words in c.source]
+    return found
+
+
+def test_two_positions_of_the_seed_share_no_draw() -> None:
+    """vLLM gives n replies the seeds s, s + 1, …, so the slider has to go in steps of n."""
+    drawn = int(re.search(r"many, few = \((\d+), \d+\)", read_cell("def show_sampling"))[1])
+    names = {name: getattr(ipywidgets, name) for name in ("FloatSlider", "IntSlider")}
+    exec(read_cell("sampling = {").partition("Panel(")[0], names)
+    slider = names["sampling"]["seed"]
+    assert slider.step >= drawn > 1
+    assert (slider.value - slider.min) % slider.step == 0
+
+
+def test_a_wrong_colour_is_not_called_right() -> None:
+    reply = types.SimpleNamespace(message=types.SimpleNamespace(content="A red box appears."))
+    names: dict = {}
+    exec("def judge" + read_cell("def judge").partition("def judge")[2], names)
+    truths = dict(re.findall(r'"(.+\?)": "(\w+)"', read_cell("asked = {")))
+    answer = types.SimpleNamespace(choices=[reply])
+    assert names["judge"](answer, truths["What appears?"]) == "❌"
