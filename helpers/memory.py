@@ -233,7 +233,7 @@ def plan_memory(
     if start.on_cpu:
         budget = kv_memory = start.space * GIB
     else:
-        budget = math.ceil(start.total * settings.gpu_memory_utilization)
+        budget = math.ceil(start.total * start.settings.gpu_memory_utilization)
         kv_memory = budget - sum(term.size for term in terms if term.inside)
     plan = Plan(start, terms, budget, kv_memory, shortage="", reason="")
     shortage, reason = _find_shortage(plan)

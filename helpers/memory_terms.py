@@ -36,7 +36,7 @@ FROM_CONFIG = "formula from config.json"
 
 # Each setting's kind, and how an error names it.
 KINDS = {
-    "gpu_memory_utilization": ((int, float), "a number"),
+    "gpu_memory_utilization": ((int, float, NoneType), "a number"),
     "max_model_len": ((int, NoneType), "a whole number"),
     "max_num_seqs": ((int, NoneType), "a whole number"),
     "max_num_batched_tokens": ((int, NoneType), "a whole number"),
@@ -85,7 +85,8 @@ class Engine:
     `counts_requests`: whether the log's KV tokens are requests of the greatest length times that
     length. `loads_wide`: whether quantization="fp8" first loads the weights in 16 bits (0.11.0's
     Fp8LinearMethod.create_weights); 0.26 and 0.32 make them FP8 layer by layer
-    (quantization/online/fp8.py). `huge_batch`: tokens a step on a card of HUGE_CARD or more.
+    (quantization/online/fp8.py). `huge_batch`: tokens a step on a card of HUGE_CARD or more, and
+    `share`, the share of the card, of a server that is given none.
     """
 
     version: tuple[int, int]
@@ -100,6 +101,7 @@ class Engine:
     counts_requests: bool
     loads_wide: bool
     huge_batch: int = 8192
+    share: float = 0.90
 
     @property
     def name(self) -> str:
@@ -152,6 +154,7 @@ ENGINES = (
         counts_requests=True,
         loads_wide=False,
         huge_batch=16_384,
+        share=0.92,
     ),
 )
 
@@ -165,7 +168,7 @@ class Settings:
     VLLM_CPU_KVCACHE_SPACE in GiB and counts on a CPU alone.
     """
 
-    gpu_memory_utilization: float = 0.90
+    gpu_memory_utilization: float | None = None
     max_model_len: int | None = None
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
@@ -194,8 +197,8 @@ class Term:
 class Start:
     """One start with all defaults filled in: what is served, how, and on what.
 
-    The limits in `settings` are whole numbers. `space` is VLLM_CPU_KVCACHE_SPACE in GiB and means
-    nothing on a card.
+    The share in `settings` is filled in, and its limits are whole numbers. `space` is
+    VLLM_CPU_KVCACHE_SPACE in GiB and means nothing on a card.
     """
 
     shapes: Shapes
@@ -298,7 +301,11 @@ def resolve_start(shapes: Shapes, settings: Settings, card: Card, version: str) 
     seqs = _choose(settings.max_num_seqs, min(usual_seqs, batch))
     start = Start(
         shapes=shapes,
-        settings=replace(settings, limit_mm_per_prompt=limits),
+        settings=replace(
+            settings,
+            gpu_memory_utilization=_choose(settings.gpu_memory_utilization, engine.share),
+            limit_mm_per_prompt=limits,
+        ),
         card=card,
         version=re.match(r"v?([\d.]*\d)", version)[1],
         engine=engine,
@@ -349,7 +356,7 @@ def _count_limits(limits: Mapping[str, int | Mapping]) -> dict[str, int]:
     return counts
 
 
-def _choose(given: int | None, default: int) -> int:
+def _choose(given: float | None, default: float) -> float:
     return default if given is None else given
 
 

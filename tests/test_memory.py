@@ -565,7 +565,7 @@ def test_this_machine_is_read_where_no_card_is_given() -> None:
         ({"cpu_space": True}, "a whole number is wanted"),
         ({"gpu_memory_utilization": "0.9"}, "a number is wanted"),
         ({"gpu_memory_utilization": True}, "a number is wanted"),
-        ({"gpu_memory_utilization": None}, "a number is wanted"),
+        ({"gpu_memory_utilization": [0.9]}, "a number is wanted"),
         ({"gpu_memory_utilization": math.nan}, "share of the card"),
         ({"enforce_eager": 1}, "True or False is wanted"),
         ({"enforce_eager": "yes"}, "True or False is wanted"),
@@ -828,6 +828,13 @@ def test_flags_that_the_planner_does_not_know(name: str, value: object) -> None:
         read_settings({name: value})
     harmless = {"tensor_parallel_size": 1, "enable_lora": False, "cpu_offload_gb": 0}
     assert read_settings(harmless) == Settings()
+
+
+def test_the_share_of_a_server_that_is_given_none() -> None:
+    for version, share in (("0.11.0", 0.90), ("0.26.0", 0.90), ("0.32.0", 0.92)):
+        plan = plan_memory(QWEN3_VL_4B, Settings(), card=RTX_5090, version=version)
+        assert plan.start.settings.gpu_memory_utilization == share
+        assert plan.budget == math.ceil(plan.start.total * share)
 
 
 def test_defaults_of_a_large_card() -> None:
