@@ -475,7 +475,7 @@ def _count_sampler(start: Start) -> tuple[int, str]:
 
     0.11.0 sorts the logits of all requests: of each word the number in 2 and in 4 bytes, the
     sorted one and its place, and what torch's sort needs on a card (SortStable.cu), while the
-    batch's last layer is still held.
+    batch's last layer is still held. (FlashInfer, which sorts nothing, is not in the course.)
     """
     few, many = start.engine.logit_bytes
     word = few if start.seqs <= SHORT_SORT else many
