@@ -19,15 +19,15 @@ from helpers.shapes import BYTES, QWEN3_VL_4B, Shapes
 
 CUDA_HIDES = 0.47  # GiB: an H100 has 79.65 by nvidia-smi and 79.18 by CUDA (an H200 0.60 less)
 CONTEXT = 0.52  # GiB that CUDA takes before vLLM looks at what is free
-COMPILING = 0.32  # GiB that the trial run of a compiled model takes at least; 0.17 uncompiled
 PYTHON = {"0.11": 3.4, "0.26": 4.1, "0.32": 4.1}  # GiB of all processes on a CPU (RSS)
 IMAGE_TOKENS = 16_384  # the largest picture, 16,777,216 pixels
 VIDEO_TOKENS = 12_288  # the largest clip, 25,165,824 pixels in all frames
 LARGE_CARD, HUGE_CARD = 70, 160  # GiB; from here on vLLM's server takes larger batches
 SHORT_SORT = 127  # requests; of more, torch sorts the logits in less memory (SortStable.cu)
 # 0.11.0's attention in the vision tower holds so many rows of its width for each patch, at the
-# moment when queries and keys have been turned in float32 and are made bfloat16 again.
-ATTENTION_ROWS = 21.2
+# moment when queries and keys have been turned in float32 and are made bfloat16 again: 21.2 by a
+# trace of the source on a CPU, 22.7 by a start without clips on an H100.
+ATTENTION_ROWS = 22.7
 UNLIMITED = 999  # pictures or clips in one prompt
 KV_TYPES = ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")
 CPU_SPACE = 4  # GiB, 0.11.0's default for VLLM_CPU_KVCACHE_SPACE
@@ -57,13 +57,15 @@ class PlanError(CourseError):
 class Held:
     """What a version's plans were held against: starts in tests/memory_measurements.csv.
 
-    `gap` is the most, in %, that a planned KV cache of one card was off.
+    `gap` is the most, in %, that a planned KV cache of one card was off; `fp8` says whether some
+    had FP8 weights or an FP8 KV cache.
     """
 
     machines: str
     version: str
     starts: int
     gap: float
+    fp8: bool
 
     @property
     def source(self) -> str:
@@ -77,13 +79,14 @@ class Engine:
     `encoder`: "expanded" reserves the largest clip's tokens times 12.5, "unprofiled" reserves
     nothing for pictures and clips, "profiled" runs the largest one. `logit_bytes`: bytes that the
     sampler's trial run takes for each request and word, for up to SHORT_SORT requests and for
-    more. `held` are the measured starts that the next three come from, `held.version` being
+    more. `held` are the measured starts that the next four come from, `held.version` being
     another where this one was not measured: `loading`, what parameters and buffers do not explain
-    of the weights, `other`, what CUDA takes, and `graphs`, the CUDA graphs of a server of at most
-    so many requests. `graphs_inside`: whether these are taken from the share. `spare_block`:
-    whether the check at the start holds back the one block that vLLM keeps for itself.
-    `counts_requests`: whether the log's KV tokens are requests of the greatest length times that
-    length. `loads_wide`: whether quantization="fp8" first loads the weights in 16 bits (0.11.0's
+    of the weights, `other`, what CUDA takes, `compiling`, what the trial run of a compiled model
+    takes at least, and `graphs`, the CUDA graphs of a server of at most so many requests.
+    `graphs_inside`: whether these are taken from the share. `spare_block`: whether the check at
+    the start holds back the one block that vLLM keeps for itself. `counts_requests`: whether the
+    log's KV tokens are requests of the greatest length times that length. `loads_wide`: whether
+    quantization="fp8" first loads the weights in 16 bits (0.11.0's
     Fp8LinearMethod.create_weights); 0.26 and 0.32 make them FP8 layer by layer
     (quantization/online/fp8.py). `huge_batch`: tokens a step on a card of HUGE_CARD or more, and
     `share`, the share of the card, of a server that is given none.
@@ -95,6 +98,7 @@ class Engine:
     held: Held
     loading: float
     other: float
+    compiling: float
     graphs: tuple[tuple[int, float], ...]
     graphs_inside: bool
     spare_block: bool
@@ -114,9 +118,10 @@ class Engine:
 
 # Figures of 0.26.0, which 0.32 is planned with too.
 ON_0_26 = {
-    "held": Held("H100 and H200", "0.26.0", starts=22, gap=0.4),
+    "held": Held("H100 and H200", "0.26.0", starts=22, gap=0.4, fp8=True),
     "loading": 0.06,  # of the measured 8.69
     "other": 0.22,
+    "compiling": 0.32,
     "graphs": ((16, 0.15), (64, 0.24), (256, 0.61), (1024, 1.01)),
 }
 
@@ -125,10 +130,11 @@ ENGINES = (
         version=(0, 11),
         encoder="expanded",
         logit_bytes=(50, 38),
-        held=Held("H100", "0.11.0", starts=2, gap=1.0),
+        held=Held("H100", "0.11.0", starts=7, gap=0.1, fp8=False),
         loading=0.046,  # of the measured 8.591
         other=0.18,
-        graphs=((16, 0.15), (64, 0.24), (256, 0.66), (1024, 1.01)),
+        compiling=0.0,
+        graphs=((16, 0.13), (64, 0.24), (256, 0.66), (1024, 0.84)),
         graphs_inside=False,
         spare_block=False,
         counts_requests=False,
@@ -254,9 +260,10 @@ class Start:
 
     @property
     def measured(self) -> bool:
-        """Whether starts of this model and version have been measured, with or without FP8."""
+        """Whether starts of this model and version have been measured, with FP8 if it is asked."""
         same = self.shapes == QWEN3_VL_4B and self.dtype == QWEN3_VL_4B.dtype
-        return self.engine.measured and same
+        fp8 = self.settings.quantization or self.settings.kv_cache_dtype != "auto"
+        return self.engine.measured and same and (self.engine.held.fp8 or not fp8)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -462,9 +469,9 @@ def _count_working(start: Start) -> tuple[int, str]:
     """
     layer = start.batch * (3 * start.shapes.ffn + 5 * start.shapes.hidden) * start.number
     sampler, sampler_source = _count_sampler(start)
-    compiling = 0 if start.settings.enforce_eager else round(COMPILING * GIB)
+    compiling = 0 if start.settings.enforce_eager else round(start.engine.compiling * GIB)
     if compiling >= max(layer, sampler):
-        return compiling, f"compiling the model; {ON_0_26['held'].source}"
+        return compiling, f"compiling the model; {start.engine.held.source}"
     if layer >= sampler:
         return layer, f"a batch of {start.batch:,} tokens; {_say_layer_source(start)}"
     return sampler, sampler_source
@@ -521,7 +528,8 @@ def _count_encoder(start: Start, work: int) -> tuple[int, str]:
         kept += items * budget * numbers * start.number
     tower = _count_tower(start, patches)
     if tower > kept + work:
-        return pixels + tower - work, f"{patches:,} patches in the vision tower; formula"
+        how = "fitted to a start" if start.engine.encoder == "expanded" else "formula"
+        return pixels + tower - work, f"{patches:,} patches in the vision tower; {how}"
     return pixels + kept, f"{budget:,} tokens × {numbers:,} numbers; formula"
 
 

@@ -121,7 +121,7 @@ def test_right_settings(answer: object) -> None:
         ({"quantization": "fp8"}, "stay in bf16"),
         ({"dtype": "float16"}, "stay in bf16"),
         ({"gpu_memory_utilization": 0.90}, "fit at once: 3, not 4"),
-        ({"max_num_seqs": 256}, "5 requests fit, but the plan warns"),
+        ({"max_num_seqs": 256}, "4 requests fit, but the plan warns"),
         ({"gpu_memory_utilization": 0.97}, "does not start"),
         ({"limit_mm_per_prompt": {}, "max_num_seqs": 256}, "fit at once: 2"),
         ({"limit_mm_per_prompt": {"image": 0, "video": 0}}, "brings a picture"),

@@ -130,7 +130,7 @@ def test_right_settings(answer: object) -> None:
     [
         ({}, "one request of 262,144 tokens"),
         ({"max_model_len": 2048}, "hold 52 such requests, not 60: the largest clip"),
-        ({"max_model_len": 2048, "video": 0}, "hold 58 such requests, not 60: the trial run of"),
+        ({"max_model_len": 2048, "video": 0}, "hold 57 such requests, not 60: the trial run of"),
         ({"max_model_len": 2048, "image": 0}, "the largest clip"),
         ({"image": 0, "video": 0}, "one request of 262,144 tokens"),
         (BASE | {"max_num_seqs": 1024, "max_num_batched_tokens": 8192}, "sampling for 1,024"),

@@ -260,11 +260,11 @@ def test_no_video_frees_the_reserve_of_0_11() -> None:
     with_clips = plan_memory(QWEN3_VL_4B, PROFILE, card=RTX_5090)
     without = replace(PROFILE, limit_mm_per_prompt={"image": 4, "video": 0})
     gained = plan_memory(QWEN3_VL_4B, without, card=RTX_5090).kv_memory - with_clips.kv_memory
-    assert gained / GIB == pytest.approx(1.6, abs=0.05)
+    assert gained / GIB == pytest.approx(1.43, abs=0.02)
 
 
 def test_the_tower_of_0_11_needs_more_than_its_mlp() -> None:
-    """23.07 rows of 1,024 for each patch of the largest picture, by a trace of vLLM's own code.
+    """24.6 rows of 1,024 for each patch of the largest picture (23.07 in a trace on a CPU).
 
     Pixels come on top, and the batch's own work is not there yet.
     """
@@ -272,7 +272,7 @@ def test_the_tower_of_0_11_needs_more_than_its_mlp() -> None:
     settings = replace(PROFILE, limit_mm_per_prompt=pictures)
     plan = plan_memory(QWEN3_VL_4B, settings, card=RTX_5090)
     peak = size_of(plan, "activations") + size_of(plan, "pictures and clips")
-    assert peak == pytest.approx(65_536 * (23.07 * 1024 + 3 * 2 * 16**2) * 2, rel=0.002)
+    assert peak == pytest.approx(65_536 * (24.57 * 1024 + 3 * 2 * 16**2) * 2, rel=0.002)
     assert "65,536 patches in the vision tower" in str(plan)
     alone = plan_memory(QWEN3_VL_4B, replace(PROFILE, limit_mm_per_prompt=text), card=RTX_5090)
     assert size_of(alone, "pictures and clips") == 0
@@ -447,7 +447,7 @@ def test_a_tight_share_is_warned_of() -> None:
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        ("0.11.0", "starts (measured: H100, vLLM 0.11.0, 4B shapes): at most 1 % off"),
+        ("0.11.0", "Held against 7 starts (measured: H100, vLLM 0.11.0, 4B shapes)"),
         ("0.32.0", "No start of vLLM 0.32 on a GPU has been measured"),
         ("0.26.0", "Held against 22 starts (measured: H100 and H200"),
         ("0.27.1", "0.27.1 was not read"),
@@ -470,6 +470,14 @@ def test_other_models_and_numbers_were_not_measured(changes: dict, shapes: Shape
     plan = plan_memory(shapes, replace(PROFILE, **changes), card=H100, version="0.26.0")
     assert "No such start of vLLM 0.26 on a GPU has been measured" in str(plan)
     assert "Held against" not in str(plan)
+
+
+@pytest.mark.parametrize("changes", [{"quantization": "fp8"}, {"kv_cache_dtype": "fp8"}])
+def test_fp8_was_measured_with_0_26_alone(changes: dict) -> None:
+    settings = replace(PROFILE, **changes)
+    old, new = (plan_memory(QWEN3_VL_4B, settings, card=H100, version=v) for v in ("0.11", "0.26"))
+    assert "No such start of vLLM 0.11" in str(old) and "Held against" in str(new)
+    assert any("fp8" in line["flags"] for line in MEASURED if line["vllm"] == "0.26.0")
 
 
 def test_sources_are_those_of_the_figure() -> None:
