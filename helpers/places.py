@@ -6,13 +6,16 @@ gpu     Qwen3-VL-4B-Instruct on vLLM on this machine's NVIDIA card
 cpu     the pocket model on vLLM on this machine's processor
 remote  a server that somebody else runs, at COURSE_BASE_URL
 
-`find_place` chooses by itself; COURSE_PLACE overrides it.
+`find_place` chooses by itself; COURSE_PLACE overrides it. The set-up of a seat without an engine
+remembers its server in `SEAT`, for a terminal in which COURSE_BASE_URL is not set.
 """
 
 import json
 import math
 import os
+import re
 import shlex
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,21 +23,52 @@ from urllib.parse import urlsplit
 from helpers import versions
 from helpers.card import Card, read_nvidia
 from helpers.errors import CourseError
-
-ROOT = Path(__file__).resolve().parent.parent
-MEDIA = ROOT / "media"
-MODELS = Path(os.environ.get("COURSE_MODELS") or ROOT / "models").expanduser().resolve()
-MODEL_ID = "Qwen/Qwen3-VL-4B-Instruct"
-POCKET = ROOT / "pocket_model" / "trained"
-PORT = 8085
-
-GIB = 2**30
-SERVER_ONLY = {"--served-model-name", "--host", "--port", "--trust-request-mm-kwargs"}
-MIN_CARD = 15.0  # GiB: a card sold as "16 GB" shows a little less
+from helpers.proxies import find_proxy, is_usable, spare_loopback
 
 
 class PlaceError(CourseError):
     """A COURSE_… variable asks for something that is not there."""
+
+
+def read_folder(variable: str, default: Path) -> Path:
+    """The folder that a COURSE_… variable names, else the default."""
+    try:
+        return Path(os.environ.get(variable) or default).expanduser().resolve()
+    except (RuntimeError, OSError) as error:
+        raise PlaceError(
+            f"{variable} is {os.environ[variable]!r}, which leads to no folder ({error}): give the "
+            "folder's whole path."
+        ) from None
+
+
+ROOT = Path(__file__).resolve().parent.parent
+MEDIA = ROOT / "media"
+MODELS = read_folder("COURSE_MODELS", ROOT / "models")
+MODEL_ID = "Qwen/Qwen3-VL-4B-Instruct"
+POCKET = ROOT / "pocket_model" / "trained"
+PORT = 8085
+SEAT = Path(sys.prefix) / "course-seat.env"  # requirements/install.py writes it, as a shell reads
+
+GIB = 2**30
+SERVER_ONLY = {
+    "--served-model-name",
+    "--host",
+    "--port",
+    "--allowed-origins",
+    "--trust-request-mm-kwargs",
+}
+MIN_CARD = 15.0  # GiB: a card sold as "16 GB" shows a little less
+# Flags that take the server away from its clients, and what to do instead.
+REFUSED_FLAGS = {
+    "--host": "the course's server is for this machine alone; for others start your own as "
+    "README's workshop part says",
+    "--uds": "the notebooks' clients need a port",
+    "--port": "COURSE_BASE_URL=http://127.0.0.1:PORT/v1 together with COURSE_PLACE sets it",
+    "--served-model-name": "a model has the name of its folder, which COURSE_MODEL names",
+    "--api-key": "the server is for this machine alone, and its clients send no key",
+    "--ssl-keyfile": "the notebooks' clients speak http",
+    "--ssl-certfile": "the notebooks' clients speak http",
+}
 
 
 @dataclass(frozen=True)
@@ -100,8 +134,11 @@ class Place:
 def find_place() -> Place:
     """Choose the place: COURSE_PLACE, else a URL, else a large enough card, else the CPU.
 
-    Raises `PlaceError` when a COURSE_… variable cannot be followed.
+    Raises `PlaceError` when a COURSE_… variable cannot be followed. Sets NO_PROXY for 127.0.0.1,
+    and the variables of a remembered seat, so that a client in the same Python finds its server.
     """
+    recall_seat()
+    spare_loopback()
     wanted = os.environ.get("COURSE_PLACE", "").strip().lower()
     url = os.environ.get("COURSE_BASE_URL", "").strip()
     if wanted not in ("", "gpu", "cpu", "remote"):
@@ -120,35 +157,78 @@ def find_place() -> Place:
     return _local(wanted, reason, url or f"http://127.0.0.1:{PORT}/v1", card)
 
 
+def recall_seat() -> None:
+    """Set COURSE_BASE_URL and COURSE_API_KEY as the set-up remembers them, where neither they nor
+    COURSE_PLACE ask for anything else.
+    """
+    wanted = os.environ.get("COURSE_PLACE", "").strip().lower()
+    if wanted not in ("", "remote") or os.environ.get("COURSE_BASE_URL", "").strip():
+        return
+    words = shlex.split(SEAT.read_text()) if SEAT.exists() else []
+    for name, value in (word.split("=", 1) for word in words):
+        if not os.environ.get(name):
+            os.environ[name] = value
+
+
 def _remote(url: str) -> Place:
-    address = urlsplit(url)
-    if address.scheme not in ("http", "https") or not address.hostname:
+    if not is_server_address(url):
         raise PlaceError(
             "The place is remote, so COURSE_BASE_URL must be the server's address, "
             f"such as http://192.168.1.20:8085/v1; it is {url!r}."
+        )
+    proxy = find_proxy(url)
+    if proxy and not is_usable(proxy):
+        raise PlaceError(
+            f"The way to {url} leads through the proxy {proxy}, which the course's clients cannot "
+            "use: if the server can be reached directly, "
+            f"`export NO_PROXY={urlsplit(url).hostname}`."
+        )
+    key = os.environ.get("COURSE_API_KEY", "").strip() or "EMPTY"
+    if not (key.isascii() and key.isprintable()):
+        raise PlaceError(
+            "COURSE_API_KEY holds a letter that no key can have (an umlaut, a quotation mark of a "
+            "word processor, a line break): copy the key again, or type it."
         )
     return Place(
         name="remote",
         reason=f"COURSE_BASE_URL={url}",
         base_url=url.rstrip("/"),
-        api_key=os.environ.get("COURSE_API_KEY") or "EMPTY",
+        api_key=key,
         note="The replies come from the model that this server serves.",
     )
 
 
-def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
-    if urlsplit(url).hostname not in ("127.0.0.1", "localhost"):
+def is_server_address(url: str) -> bool:
+    """Can a client take this as its base_url: http or https, a host, a port if any, a path?"""
+    try:
+        address = urlsplit(url)
+        host = (address.hostname or "").encode("idna")
+        if address.port == 0:
+            return False
+    except ValueError:  # a port that is none, brackets that do not close, a host that cannot be
+        return False
+    plain = re.fullmatch(r"[^\s?#\\]+", url) is not None
+    return plain and address.scheme in ("http", "https") and host != b""
+
+
+def read_own_port(name: str, url: str) -> int:
+    """The port of a server that the course starts itself, at exactly such an address."""
+    shape = re.fullmatch(r"(?i)http://(?:127\.0\.0\.1|localhost):(\d{1,5})/v1/*", url)
+    if shape is None or not 0 < int(shape[1]) < 2**16:
         raise PlaceError(
-            f"COURSE_PLACE={name} starts a server on this machine only, "
-            f"so COURSE_BASE_URL must be on 127.0.0.1; it is {url!r}."
+            f"COURSE_PLACE={name} starts a server on this machine only, so COURSE_BASE_URL must be "
+            f"http://127.0.0.1:PORT/v1 with a PORT from 1 to 65535; it is {url!r}."
         )
-    own = os.environ.get("COURSE_MODEL")
+    return int(shape[1])
+
+
+def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
+    port = read_own_port(name, url)
     profile = _gpu_profile(card) if name == "gpu" else _cpu_profile()
-    if own:
-        profile["model_path"] = Path(own).expanduser().resolve()
+    if os.environ.get("COURSE_MODEL"):
+        profile["model_path"] = read_folder("COURSE_MODEL", ROOT)
         profile["served_model_name"] = profile["model_path"].name
         profile["note"] = f"The replies come from {profile['model_path'].name} (COURSE_MODEL)."
-    port = urlsplit(url).port or PORT
     flags = (
         Flag("--served-model-name", profile["served_model_name"], "The name clients ask for."),
         Flag("--host", "127.0.0.1", "This machine only; vLLM's default listens on every network."),
@@ -157,17 +237,24 @@ def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
         Flag(
             "--limit-mm-per-prompt",
             '{"image": 4, "video": 1}',
-            "At most so many pictures and clips in one request; vLLM sets memory aside for them.",
+            "At most so many pictures and clips in one request. vLLM sets memory aside for one of "
+            "the costliest kind; in 0.11 a kind set to 0 costs none.",
         ),
         Flag(
             "--allowed-local-media-path",
             str(MEDIA),
             "The one folder whose files a request may name by file:// URL.",
         ),
+        Flag(
+            "--allowed-origins",
+            "[]",
+            "No web page may use the server or read its answers; vLLM's default lets every page.",
+        ),
         *(Flag(*words) for words in versions.list_serve_flags()),
         *_extra_flags(),
     )
-    profile["env"] |= versions.list_environment()
+    profile["env"] |= versions.list_environment(name)
+    profile["env"]["VLLM_MEDIA_URL_ALLOW_REDIRECTS"] = "0"  # a URL leads where it says, or nowhere
     return Place(
         name=name, reason=reason, base_url=url.rstrip("/"), api_key="EMPTY", flags=flags, **profile
     )
@@ -179,13 +266,17 @@ def _gpu_profile(card: Card | None) -> dict:
         "model_path": MODELS / MODEL_ID,
         "served_model_name": "Qwen3-VL-4B-Instruct",
         "note": "The replies come from Qwen3-VL-4B-Instruct.",
-        "env": {"CUDA_VISIBLE_DEVICES": "0"},
+        "env": {
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # count cards as the driver does, not by speed
+            "CUDA_VISIBLE_DEVICES": "0",
+        },
         "flags": (
             Flag("--max-model-len", "16384", "Longest request, prompt and reply, in tokens."),
             Flag(
                 "--gpu-memory-utilization",
                 f"{memory_share(card):.2f}",
-                "Share of the card's total memory for weights, working memory and KV cache.",
+                "Share of the card's total memory for weights, working memory and KV cache; vLLM's "
+                "default is 0.9, in 0.32 0.92.",
             ),
         ),
     }
@@ -228,17 +319,36 @@ def _cpu_profile() -> dict:
 
 def _extra_flags() -> tuple[Flag, ...]:
     """COURSE_SERVE_FLAGS, split as a shell would; later flags win in vLLM."""
-    words = shlex.split(os.environ.get("COURSE_SERVE_FLAGS", ""))
+    given = os.environ.get("COURSE_SERVE_FLAGS", "")
+    try:
+        words = shlex.split(given)
+    except ValueError as error:
+        raise PlaceError(
+            f"COURSE_SERVE_FLAGS cannot be split into words ({error}): close the quotation in "
+            f"{given!r}, or take the backslash at its end away."
+        ) from None
     flags: list[Flag] = []
     for word in words:
         if word.startswith("--"):
             name, _, value = word.partition("=")
+            check_flag(name)
             flags.append(Flag(name, value or None, "From COURSE_SERVE_FLAGS."))
         elif flags and flags[-1].value is None:
             flags[-1] = Flag(flags[-1].name, word, flags[-1].why)
         else:
             raise PlaceError(f"COURSE_SERVE_FLAGS has {word!r} where a --flag should be.")
     return tuple(flags)
+
+
+def check_flag(name: str) -> None:
+    """Raise `PlaceError` for a flag that would take the server away from its clients.
+
+    vLLM reads `_` as `-`, and a beginning of a flag as the flag (`--hos`).
+    """
+    spelt = name.replace("_", "-")
+    for refused, way_out in REFUSED_FLAGS.items():
+        if refused.startswith(spelt) and len(spelt) > 3:
+            raise PlaceError(f"COURSE_SERVE_FLAGS must not hold {name}: {way_out}.")
 
 
 def read_value(value: str | None) -> object:

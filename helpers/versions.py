@@ -92,15 +92,22 @@ def list_serve_flags() -> tuple[tuple[str, str | None, str], ...]:
     )
 
 
-def list_environment() -> dict[str, str]:
-    """Further environment variables for vLLM: a cache of its own for all but the reference.
+def list_environment(place: str) -> dict[str, str]:
+    """Further environment variables for vLLM in a place ("gpu" or "cpu").
 
-    Two versions that share ~/.cache/vllm undo each other's notes on the models: 10 to 20 s more
-    at each start after a change (measured with 0.11.0 and 0.32.0).
+    0.11 on a CPU: IPEX 2.8's kernel for one token of many sequences. As soon as four or more that
+    lead the batch share their first block, which prefix caching makes of a common beginning of 128
+    tokens, it takes them for the beams of a beam search and changes to a kernel that refuses every
+    request without a sliding window ("Sliding window unsupported"): the engine dies. 1 keeps it to
+    its other kernel, flash decoding, and prefix caching stays on.
+
+    All but the reference: a cache of its own. Two versions that share ~/.cache/vllm undo each
+    other's notes on the models: 10 to 20 s more at each start after a change (measured with 0.11.0
+    and 0.32.0).
     """
-    version = ".".join(map(str, read_engine_version()))
     if find_stack() is REFERENCE:
-        return {}
+        return {"PAGED_ATTENTION_SINGLE_QUERY_KERNEL": "1"} if place == "cpu" else {}
+    version = ".".join(map(str, read_engine_version()))
     return {"VLLM_CACHE_ROOT": str(Path.home() / ".cache" / f"vllm-{version}")}
 
 

