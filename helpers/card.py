@@ -6,8 +6,10 @@ started, keeps some of the card's memory for as long as the process lives.
 """
 
 import json
+import mmap
 import os
 import re
+import struct
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -37,6 +39,7 @@ FIND_CARD = (
     "the driver whose name ends in -open (nvidia-driver-570-open or newer), and turn Resizable BAR "
     "and Above 4G Decoding on in the BIOS."
 )
+FATBIN = b"\x50\xed\x55\xba"  # how a fat binary begins
 CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # Docker's and Podman's
 
 
@@ -210,6 +213,28 @@ def read_torch(env: dict[str, str]) -> Torch:
         return Torch(trouble=lines[-1] if lines else f"exit code {error.returncode}")
     version, cuda, kernels, sees_card = json.loads(answer.stdout.splitlines()[-1])
     return Torch(version, cuda or "", tuple(kernels.split()), sees_card)
+
+
+def read_kernels(library: Path) -> tuple[str, ...]:
+    """The kernel types in a compiled library, as `has_kernels` wants them; () without CUDA.
+
+    nvcc puts fat binaries into it: a head of 16 bytes with the length of what follows, then an
+    entry for each type, whose own head tells kind (1 is PTX), lengths and type. An "a" behind a
+    type is not told.
+    """
+    found = set()
+    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        start = data.find(FATBIN)
+        while start >= 0:
+            head, size = struct.unpack_from("<HQ", data, start + 6)
+            at, end = start + head, min(start + head + size, len(data) - 32)
+            while head == 16 and at < end:
+                kind, _, entry_head, entry = struct.unpack_from("<HHIQ", data, at)
+                (number,) = struct.unpack_from("<I", data, at + 28)
+                found.add((number, "compute" if kind == 1 else "sm"))
+                at += entry_head + entry
+            start = data.find(FATBIN, start + 4)
+    return tuple(f"{kind}_{number}" for number, kind in sorted(found))
 
 
 def has_kernels(kernels: tuple[str, ...], capability: tuple[int, int]) -> bool:

@@ -5,7 +5,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from helpers.card import NO_DRIVER, Card, Nvidia, Program, Torch, has_kernels, in_container
+from helpers.card import (
+    NO_DRIVER,
+    Card,
+    Nvidia,
+    Program,
+    Torch,
+    has_kernels,
+    in_container,
+    read_kernels,
+)
 from helpers.places import GIB, MIN_CARD
 from helpers.report import Check, State
 
@@ -200,6 +209,22 @@ def check_kernels(card: Card, torch: Torch) -> Check:
         return Check("torch's kernels", found, f"{kind} for this card")
     way_out = f"This torch was not built for {card.name}: {INSTALL_TORCH} brings sm_70 to sm_120."
     return Check("torch's kernels", found, f"{kind} for this card", "problem", way_out)
+
+
+def check_engine_kernels(card: Card, vllm: Path) -> list[Check]:
+    """The same of vLLM's own kernels, in its folder; FlashAttention 2 may come as PTX."""
+    files = [*vllm.glob("_C.*so"), *vllm.glob("vllm_flash_attn/_vllm_fa2_C.*so")]
+    kernels = {file.name.partition(".")[0]: read_kernels(file) for file in files}
+    kernels = {name: types for name, types in kernels.items() if types}
+    lacking = [name for name, types in kernels.items() if not has_kernels(types, card.capability)]
+    what, expected = "vLLM's kernels", f"sm_{card.capability[0]}{card.capability[1]} for this card"
+    if not kernels:
+        return []
+    if not lacking:
+        return [Check(what, " and ".join(kernels), expected)]
+    found = "; ".join(f"{name}: {', '.join(kernels[name][-2:])}" for name in lacking)
+    way_out = f"This vLLM was not built for {card.name}: make the environment anew (README)."
+    return [Check(what, found, expected, "problem", way_out)]
 
 
 def check_torch_sees_card(torch: Torch) -> Check:

