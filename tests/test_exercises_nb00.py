@@ -1,17 +1,25 @@
 """The checks of notebook 00 accept every right answer and say what is wrong with others."""
 
+import math
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
-from helpers.exercises import BLANK
+from helpers.card_checks import CUDA_HIDES
+from helpers.exercises import BLANK, read_number, read_user_parts
 from helpers.exercises import nb00 as checks
+from helpers.memory import make_card, plan_memory
+from helpers.memory_terms import Settings
+from helpers.shapes import QWEN3_VL_4B
 
 
-@pytest.mark.parametrize("check", [checks.check_pages, checks.check_tokens, checks.check_machines])
+@pytest.mark.parametrize("check", [checks.check_pages, checks.check_share, checks.check_machines])
 def test_nothing_yet(check) -> None:
     assert check(...) == BLANK
 
 
-@pytest.mark.parametrize("answer", [88, 88.0, "88", " 88 "])
+@pytest.mark.parametrize("answer", [88, 88.0, "88", " 88 ", "88 pages", Fraction(88), np.int64(88)])
 def test_pages_right(answer: object) -> None:
     assert checks.check_pages(answer).ok
 
@@ -28,6 +36,18 @@ def test_pages_right(answer: object) -> None:
         (None, "no number"),
         ([88], "no number"),
         (float("nan"), "no number"),
+        (math.inf, "no number"),
+        ("", "no number"),
+        (True, "no number"),
+        ("88 88", "no number"),
+        ("8 8", "no number"),
+        ([3, 1, 2, 63, 19], "no number"),
+        ({}, "no number"),
+        (b"88", "no number"),
+        (88j, "no number"),
+        ("8,8", "is not it"),
+        (-88, "is not it"),
+        (10**400, "no number"),
     ],
 )
 def test_pages_wrong(answer: object, hint: str) -> None:
@@ -36,34 +56,61 @@ def test_pages_wrong(answer: object, hint: str) -> None:
     assert hint in verdict.text
 
 
-@pytest.mark.parametrize("answer", [74_492, 74492.58, "74,500", "74_000", 75_000])
-def test_tokens_right(answer: object) -> None:
-    assert checks.check_tokens(answer).ok
+@pytest.mark.parametrize("answer", [0.86, 0.855, "0.86", "0,86", "86 %", 86, 0.8550, "0.860"])
+def test_share_right(answer: object) -> None:
+    assert checks.check_share(answer).ok
+
+
+KV = 6 * 1.125
 
 
 @pytest.mark.parametrize(
-    ("gib", "hint"),
+    ("answer", "hint"),
     [
-        (24 - 8.27 - 3.1, "0.9 of the card"),
-        (24 * 0.9, "come off the budget"),
-        (24 * 0.9 - 8.27, "working memory of 3.1"),
-        (24 * 0.9 - 3.1, "weights of 8.27"),
-        (24 * 0.9 - 9.5, "Not it"),
+        (0.85, "A little too small"),
+        (0.854, "A little too small"),
+        ((8.27 + 5.2 + KV) / 24, "A little too small"),
+        (0.87, "smaller share will do"),
+        (0.9, "smaller share will do"),
+        (1, "smaller share will do"),
+        ((8.27 + KV) / 23.65, "left out the working memory"),
+        ((5.2 + KV) / 23.65, "left out the weights"),
+        (0.57, "left out the KV cache"),
+        (0.29, "left out weights and working"),
+        (0.62, "left out five"),
+        (0.4, "Too small"),
+        (20.2, "GiB that are needed"),
+        (8.27 + 5.2 + KV, "GiB that are needed"),
+        (49_152, "no share"),
+        (0, "no share"),
+        (-0.86, "no share"),
+        (float("nan"), "no share"),
+        (None, "no share"),
+        ("", "no share"),
+        ([0.86], "no share"),
+        ((0, 86), "no share"),
+        (True, "no share"),
+        ("0.86 0.86", "no share"),
     ],
 )
-def test_tokens_wrong(gib: float, hint: str) -> None:
-    verdict = checks.check_tokens(gib * 2**30 / 147_456)
+def test_share_wrong(answer: object, hint: str) -> None:
+    verdict = checks.check_share(answer)
     assert not verdict.ok
     assert hint in verdict.text
 
 
-def test_tokens_in_other_units() -> None:
-    assert "how many tokens" in checks.check_tokens(10.23).text
-    assert "no number" in checks.check_tokens("a lot").text
+def test_the_share_of_the_exercise_is_the_planners() -> None:
+    """0.86 of a card that shows 23.65 GiB holds six of these requests, 0.85 only five."""
+    flags = {"max_model_len": 8192, "limit_mm_per_prompt": {"image": 4, "video": 1}}
+    card = make_card("a card", 23.65 + CUDA_HIDES)
+    for share, requests in ((0.86, 6), (0.85, 5)):
+        plan = plan_memory(QWEN3_VL_4B, Settings(gpu_memory_utilization=share, **flags), card=card)
+        assert plan.requests_at_once(8192) == requests
 
 
 @pytest.mark.parametrize(
-    "answer", ["A C", "C, A", "ac", ["A", "C"], {"c", "a"}, ("A", "C"), "A and C", "a, c."]
+    "answer",
+    ["A C", "C, A", "ac", ["A", "C"], {"c", "a"}, ("A", "C"), "A and C", "a, c.", "A & C", "C/A"],
 )
 def test_machines_right(answer: object) -> None:
     assert checks.check_machines(answer).ok
@@ -80,9 +127,67 @@ def test_machines_right(answer: object) -> None:
         ("F", "letters from A to E"),
         ("", "letters from A to E"),
         (3, "letters from A to E"),
+        (None, "letters from A to E"),
+        (True, "letters from A to E"),
+        ([], "letters from A to E"),
+        (float("nan"), "letters from A to E"),
+        (b"A C", "letters from A to E"),
+        ({"A": 1, "C": 1}, "letters from A to E"),
+        ([["A", "C"]], "letters from A to E"),
+        (["A", 3], "letters from A to E"),
+        ("A-C", "letters from A to E"),
+        ("A, C, not B", "letters from A to E"),
+        ("A B C D E", "sm_120 card"),
     ],
 )
 def test_machines_wrong(answer: object, hint: str) -> None:
     verdict = checks.check_machines(answer)
     assert not verdict.ok
     assert hint in verdict.text
+
+
+# What the checks of all notebooks share
+
+
+@pytest.mark.parametrize(
+    ("answer", "unit", "number"),
+    [
+        ("4,880 tokens", "tokens?", 4880),
+        ("4 880 Tokens", "tokens?", 4880),
+        ("1,234,567.5", "", 1_234_567.5),
+        ("4_880", "", 4880),
+        ("-1,000", "", -1000),
+        ("0,855", "", 0.855),
+        ("0.5s", "s", 0.5),
+        ("48,80", "", 48.8),
+        ("4,880 4,880", "", None),
+        ("4 880 5", "", None),
+        ("12 34", "", None),
+        ("4_88", "", None),
+        ("1,2,3", "", None),
+        ("tokens", "tokens?", None),
+        ("1e999", "", None),
+        (10**400, "", None),
+    ],
+)
+def test_one_number_and_no_other(answer: object, unit: str, number: float | None) -> None:
+    assert read_number(answer, unit) == number
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        {},
+        None,
+        "What is this?",
+        ["What is this?"],
+        [{"role": "user"}],
+        [{"role": "user", "content": []}],
+        [{"role": "user", "content": "One."}, {"role": "user", "content": None}],
+        [{"role": "user", "content": "One."}, {"role": "assistant", "content": "Two."}],
+    ],
+)
+def test_messages_that_are_none(answer: object) -> None:
+    with pytest.raises(ValueError, match="is to"):
+        read_user_parts(answer)

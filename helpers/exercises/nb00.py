@@ -9,8 +9,15 @@ PAGE = 16
 REQUESTS = (40, 16, 17, 1000, 300)  # tokens of the five requests of exercise 1
 
 GIB = 2**30
-CARD, SHARE, WEIGHTS, WORKING = 24, 0.9, 8.27, 3.1  # GiB but for the share; exercise 2
-KV_PER_TOKEN = 147_456  # bytes
+CARD, SOLD_AS, WEIGHTS, WORKING = 23.65, 24, 8.27, 5.2  # GiB; exercise 2
+KV = 6 * 8192 * 147_456 / GIB  # GiB of six requests of 8,192 tokens
+FORGOTTEN = {
+    "the weights": WORKING + KV,
+    "the working memory": WEIGHTS + KV,
+    "weights and working memory": KV,
+    "the KV cache": WEIGHTS + WORKING,
+    "five of the six requests": WEIGHTS + WORKING + KV / 6,
+}
 
 # Exercise 3: why each machine runs the course or does not.
 RUNS = {"A": "has what it takes", "C": "runs sm_86 kernels on an sm_89 card"}
@@ -25,7 +32,7 @@ def check_pages(answer: object) -> Verdict:
     """Exercise 1: how many pages of 16 tokens the five REQUESTS take."""
     if is_blank(answer):
         return BLANK
-    number = read_number(answer)
+    number = read_number(answer, "pages?")
     if number is None:
         return wrong(f"{answer!r} is no number: answer with a whole number of pages.")
     pages = sum(math.ceil(tokens / PAGE) for tokens in REQUESTS)
@@ -40,36 +47,37 @@ def check_pages(answer: object) -> Verdict:
     return wrong(f"{number:g} is not it: divide each length by {PAGE}, round up, then add.")
 
 
-def check_tokens(answer: object) -> Verdict:
-    """Exercise 2: tokens of KV cache on a card of 24 GiB; right within 1 %."""
+def check_share(answer: object) -> Verdict:
+    """Exercise 2: the smallest share of a card of 24 GB that holds six requests of 8,192."""
     if is_blank(answer):
         return BLANK
-    number = read_number(answer)
-    if number is None:
-        return wrong(f"{answer!r} is no number: answer with a number of tokens.")
-    budget = CARD * SHARE
-    if _is_near(number, _count_tokens(budget - WEIGHTS - WORKING)):
-        return right("About 74,500 tokens: four requests of the course's 16,384, and some room.")
-    if _is_near(number, _count_tokens(CARD - WEIGHTS - WORKING)):
-        return wrong("vLLM may use 0.9 of the card: begin with 0.9 × 24 GiB.")
-    if _is_near(number, _count_tokens(budget)):
-        return wrong("The weights and the working memory come off the budget first.")
-    if _is_near(number, _count_tokens(budget - WEIGHTS)):
-        return wrong("The working memory of 3.1 GiB comes off as well.")
-    if _is_near(number, _count_tokens(budget - WORKING)):
-        return wrong("The weights of 8.27 GiB come off as well.")
-    if _is_near(number, budget - WEIGHTS - WORKING):
-        return wrong("Those are the GiB that are left: how many tokens of 147,456 bytes are they?")
-    return wrong("Not it: (0.9 × 24 − weights − working memory) × 2**30 / bytes of one token.")
+    number = read_number(answer, "%")
+    if number is None or not 0 < number <= 100:
+        return wrong(f"{answer!r} is no share of a card: answer with a number such as 0.75.")
+    needed = WEIGHTS + WORKING + KV
+    if _is_near(number, needed):
+        return wrong("That is the GiB that are needed: which share of 23.65 GiB is it?")
+    share = number / 100 if number > 1 else number
+    if needed / CARD <= share <= 0.8605:
+        return right("0.86 of 23.65 GiB holds weights, working memory and six times 1.125 GiB.")
+    for what, part in FORGOTTEN.items():
+        if part / CARD - 0.001 <= share <= part / CARD + 0.01:
+            return wrong(f"You left out {what}: all three parts must fit into the share.")
+    if share > needed / CARD:
+        return wrong("That is enough, but a smaller share will do and leaves others more.")
+    if share >= needed / SOLD_AS - 0.005:
+        return wrong("A little too small: 0.85 of 23.65 GiB is 20.1, and 20.2 are needed.")
+    return wrong("Too small: add the GiB of weights, working memory and six requests, then divide.")
 
 
 def check_machines(answer: object) -> Verdict:
-    """Exercise 3: the letters of the machines that run the course, in any form."""
+    """Exercise 3: the letters of the machines that run the course, in a text or a list."""
     if is_blank(answer):
         return BLANK
-    text = answer if isinstance(answer, str) else " ".join(map(str, _as_list(answer)))
-    letters = set(re.findall(r"[A-Z]", re.sub(r"\b(AND|OR)\b", " ", text.upper())))
-    if not letters or letters - RUNS.keys() - FAILS.keys():
+    words = [answer] if isinstance(answer, str) else _as_list(answer)
+    text = re.sub(r"\b(AND|OR)\b", " ", " ".join(words).upper())
+    letters = set(re.findall(r"[A-Z]", text))
+    if not letters or not re.fullmatch(r"[A-E\s,;.&+/]+", text):
         return wrong("Answer with letters from A to E, such as 'B D'.")
     for letter in sorted(letters & FAILS.keys()):
         return wrong(f"{letter} {FAILS[letter]}.")
@@ -78,12 +86,10 @@ def check_machines(answer: object) -> Verdict:
     return right("A and C; B lacks kernels, D a newer driver, E free memory.")
 
 
-def _as_list(answer: object) -> list[object]:
-    return list(answer) if isinstance(answer, (list, tuple, set, frozenset)) else [answer]
-
-
-def _count_tokens(gib: float) -> float:
-    return gib * GIB / KV_PER_TOKEN
+def _as_list(answer: object) -> list[str]:
+    """The texts of a list, tuple or set; [] when it is none or holds anything else."""
+    words = list(answer) if isinstance(answer, (list, tuple, set, frozenset)) else []
+    return words if all(isinstance(word, str) for word in words) else []
 
 
 def _is_near(number: float, target: float) -> bool:
