@@ -248,7 +248,7 @@ def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
         Flag(
             "--allowed-origins",
             "[]",
-            "No web page may use the server or read its answers; vLLM's default lets every page.",
+            "No web page may use the server or read its answers; 0.11's default lets every page.",
         ),
         *(Flag(*words) for words in versions.list_serve_flags()),
         *_extra_flags(),

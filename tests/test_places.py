@@ -1,7 +1,6 @@
 """Which place is found, what its profile says, and how its clients get past a proxy."""
 
 import http.server
-import json
 import os
 import subprocess
 import sys
@@ -9,11 +8,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from helpers import places, proxies
 from helpers.card import Card, Nvidia
-from helpers.places import GIB, Place, PlaceError, find_place, memory_share
+from helpers.places import GIB, MEDIA, Place, PlaceError, find_place, memory_share
+from helpers.server import Server
 
 
 def make_card(name: str, total: float, free: float) -> Card:
@@ -349,15 +350,23 @@ def test_a_remote_server_behind_a_proxy_that_no_client_can_use(
     OpenAI(base_url=find_place().base_url, api_key="EMPTY")
 
 
-class ModelList(http.server.BaseHTTPRequestHandler):
-    """Answers any request with a list of one model."""
+class Elsewhere(http.server.BaseHTTPRequestHandler):
+    """A server of three paths: a model list, a picture, and one that leads to the picture."""
 
     def do_GET(self) -> None:
-        body = json.dumps({"object": "list", "data": [{"id": "pocket", "object": "model"}]})
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+        models = b'{"object": "list", "data": [{"id": "pocket", "object": "model"}]}'
+        status, header, body = {
+            "/picture.png": (
+                200,
+                ("Content-Type", "image/png"),
+                (MEDIA / "receipt.png").read_bytes(),
+            ),
+            "/moved.png": (302, ("Location", "/picture.png"), b""),
+        }.get(self.path, (200, ("Content-Type", "application/json"), models))
+        self.send_response(status)
+        self.send_header(*header)
         self.end_headers()
-        self.wfile.write(body.encode())
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -365,7 +374,7 @@ class ModelList(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def listening_port() -> Iterator[int]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), ModelList) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
         threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
         yield server.server_port
         server.shutdown()
@@ -404,3 +413,34 @@ def test_a_child_reaches_a_local_server_whatever_the_proxies(
     ask = f"import httpx; print(httpx.get('http://127.0.0.1:{listening_port}/').status_code)"
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
     assert done.stdout == "200\n", done.stderr
+
+
+FOREIGN = {"Origin": "https://evil.example"}
+
+
+@pytest.mark.slow
+def test_no_web_page_may_use_the_server_or_read_its_answers(shared_server: Server) -> None:
+    with httpx.Client(base_url=shared_server.place.base_url, trust_env=False) as client:
+        asks = {"Access-Control-Request-Method": "POST"}
+        asks["Access-Control-Request-Headers"] = "content-type"
+        preflight = client.options("/chat/completions", headers=FOREIGN | asks)
+        assert preflight.status_code == 400
+        assert "access-control-allow-origin" not in preflight.headers
+        answer = client.get("/models", headers=FOREIGN)
+        assert "access-control-allow-origin" not in answer.headers
+        assert client.get("/models").status_code == 200
+
+
+@pytest.mark.slow
+def test_a_url_that_leads_elsewhere_is_not_followed(
+    shared_server: Server, listening_port: int
+) -> None:
+    def ask(path: str) -> int:
+        url = f"http://127.0.0.1:{listening_port}{path}"
+        content = [{"type": "image_url", "image_url": {"url": url}}]
+        body = {"model": shared_server.model, "messages": [{"role": "user", "content": content}]}
+        chat = f"{shared_server.place.base_url}/chat/completions"
+        return httpx.post(chat, json=body, timeout=60, trust_env=False).status_code
+
+    assert ask("/picture.png") == 200
+    assert ask("/moved.png") >= 400
