@@ -3,7 +3,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 STACK ?= reference
-BIN := $(if $(filter current,$(STACK)),.venv-current,.venv)/bin
+VENV := $(if $(filter current,$(STACK)),.venv-current,.venv)
+BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -17,7 +18,8 @@ setup:   ## Install everything into .venv (the other commands do it by themselve
 	@$(PYTHON) requirements/install.py $(STACK)
 
 lab: setup ## Open the course in JupyterLab
-	@$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. \
+	@set -a; [ ! -f $(VENV)/course-seat.env ] || . $(VENV)/course-seat.env; \
+	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. \
 	  --LabApp.default_url=/lab/tree/notebooks/00_check_your_setup.ipynb
 
 serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 to 08
@@ -26,7 +28,7 @@ serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 
 stop:    ## Stop every server that the course has started
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m helpers.server stop
 
-test: setup ## Run every test: helpers, notebooks against a real server, structure (about 10 minutes)
+test: setup ## Run every test: helpers, notebooks against a real server, structure (about 25 minutes a stack)
 	@$(BIN)/python -m pytest
 
 check: setup ## Run the fast tests, lint and format (under a minute)

@@ -5,7 +5,9 @@
 
 Needs nothing but Python 3.11 to 3.13 and a way to PyPI. Run it again at any time: what is
 done is not done again, and what was interrupted goes on. With COURSE_BASE_URL set (or on a
-machine that vLLM's CPU build does not run on) it installs the remote place: no engine.
+machine that vLLM's CPU build does not run on) it installs the remote place: no engine. Such a
+seat remembers its server, so that a terminal without the variable does not make it a cpu place;
+COURSE_PLACE=cpu does.
 """
 
 import hashlib
@@ -13,6 +15,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,6 +30,8 @@ VENV = ROOT / VENVS.get(STACK, ".venv")
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 DONE = VENV / "course-setup"
+SEAT = VENV / "course-seat.env"  # the remembered server; helpers/places.py and `make lab` read it
+SEAT_VARIABLES = ("COURSE_BASE_URL", "COURSE_API_KEY")
 VERSIONS = ((3, 12), (3, 13), (3, 11))  # the best first
 
 
@@ -35,9 +40,12 @@ def main() -> None:
         sys.exit(f"setup: there is no stack {STACK!r}; it can be reference or current.")
     lock = choose_lock()
     if is_done(lock):
+        remember_seat(lock)
         say(f"The set-up is complete ({lock.name}).")
         return
     make_venv()
+    DONE.unlink(missing_ok=True)
+    remember_seat(lock)
     install_uv(lock)
     install_packages(lock)
     install_helpers()
@@ -78,15 +86,80 @@ def quiet_environment() -> dict[str, str]:
 
 
 def choose_lock() -> Path:
-    """The lock of the place: remote.txt for a server elsewhere, else the CPU stack's."""
-    wanted = os.environ.get("COURSE_PLACE", "").lower()
-    if wanted == "remote" or (os.environ.get("COURSE_BASE_URL") and not wanted):
-        return HERE / "remote.txt"
-    if sys.platform == "linux" and platform.machine() == "x86_64":
-        return HERE / f"cpu-{STACK}.txt"
+    """The lock of the place: remote.txt for a server elsewhere, else the CPU stack's.
+
+    What an environment was made for stays, until COURSE_PLACE asks for something else: a seat
+    without an engine does not grow to 8 GB, and an engine, beside which the remote place works as
+    well, is not thrown away.
+    """
+    wanted = os.environ.get("COURSE_PLACE", "").strip().lower()
+    engine, remote = HERE / f"cpu-{STACK}.txt", HERE / "remote.txt"
+    made_for = DONE.read_text().split(" ")[0] if DONE.exists() else ""
+    if wanted == "remote" or (read_given()["COURSE_BASE_URL"] and not wanted):
+        return engine if made_for == engine.name else remote
+    if not (sys.platform == "linux" and platform.machine() == "x86_64"):
+        say_what_runs_here()
+        return remote
+    if wanted or not (SEAT.exists() or made_for == remote.name):
+        return engine
+    if not SEAT.exists():
+        sys.exit(
+            f"setup: {VENV.name} is set up for a server elsewhere, and none is named. Its address: "
+            "`COURSE_BASE_URL=http://TEACHERS-MACHINE:8085/v1 make lab`. To install an engine for "
+            "this machine's own CPU instead (8 GB): `COURSE_PLACE=cpu make lab`."
+        )
+    say(f"This seat was set up for the server {read_seat()['COURSE_BASE_URL']} and uses it again.")
+    say(
+        "Another one: set COURSE_BASE_URL. This machine's own CPU (8 GB): COURSE_PLACE=cpu make lab"
+    )
+    return remote
+
+
+def say_what_runs_here() -> None:
+    """What a machine that vLLM's CPU build does not run on can do."""
     say("vLLM's CPU build is for Linux on x86-64. This machine takes the course as the remote")
-    say("place: set COURSE_BASE_URL to a server's address, such as the teacher's.")
-    return HERE / "remote.txt"
+    if SEAT.exists():
+        say(f"place, with the server {read_seat()['COURSE_BASE_URL']}.")
+    else:
+        say("place: set COURSE_BASE_URL to a server's address, such as the teacher's.")
+    mac = platform.mac_ver()[0]
+    if mac and (int(mac.split(".")[0]) < 14 or platform.machine() != "arm64"):
+        say("It needs macOS 14 on Apple silicon; elsewhere packages that it uses come unbuilt.")
+
+
+def read_given() -> dict[str, str]:
+    """The server that the environment names: COURSE_BASE_URL and COURSE_API_KEY, "" if not set."""
+    given = {name: os.environ.get(name, "").strip() for name in SEAT_VARIABLES}
+    url = given["COURSE_BASE_URL"]
+    if url and not re.match(r"https?://[^\s/]", url):
+        sys.exit(
+            "setup: COURSE_BASE_URL must be a server's address, such as "
+            f"http://192.168.1.20:8085/v1; it is {url!r}."
+        )
+    return given
+
+
+def read_seat() -> dict[str, str]:
+    """The server that was named when this seat was set up."""
+    words = shlex.split(SEAT.read_text()) if SEAT.exists() else []
+    return dict.fromkeys(SEAT_VARIABLES, "") | dict(word.split("=", 1) for word in words)
+
+
+def remember_seat(lock: Path) -> None:
+    """Keep a seat's address and key for the next terminal, readable by its user alone.
+
+    With an engine nothing is kept. A key that is not given again is kept for the same address
+    alone: no other server is to see it.
+    """
+    before, seat = read_seat(), read_given()
+    SEAT.unlink(missing_ok=True)
+    seat["COURSE_BASE_URL"] = seat["COURSE_BASE_URL"] or before["COURSE_BASE_URL"]
+    if not seat["COURSE_BASE_URL"] or not lock.name.startswith("remote"):
+        return
+    if seat["COURSE_BASE_URL"] == before["COURSE_BASE_URL"]:
+        seat["COURSE_API_KEY"] = seat["COURSE_API_KEY"] or before["COURSE_API_KEY"]
+    SEAT.touch(mode=0o600)
+    SEAT.write_text("".join(f"{n}={shlex.quote(value)}\n" for n, value in seat.items() if value))
 
 
 def fingerprint(lock: Path) -> str:
@@ -127,9 +200,12 @@ def find_python() -> Path:
         for python in filter(None, found):
             if find_version(python) == version:
                 return Path(python)
+    mac = sys.platform == "darwin"
     sys.exit(
         "setup: the course needs Python 3.11, 3.12 or 3.13, and this machine has "
-        f"{platform.python_version()}. Install one, for example `sudo apt install python3.12-venv`."
+        f"{platform.python_version()}. Install one, for example "
+        f"`{'brew install python@3.12' if mac else 'sudo apt install python3.12-venv'}`"
+        f"{', or from python.org' if mac else ''}."
     )
 
 
