@@ -131,6 +131,27 @@ class Place:
         }
 
 
+# What a request may hold, which files it may name, and who may send one.
+LIMITS = (
+    Flag(
+        "--limit-mm-per-prompt",
+        '{"image": 4, "video": 1}',
+        "At most so many pictures and clips in one request. vLLM sets memory aside for one of the "
+        "costliest kind; in 0.11 a kind set to 0 costs none.",
+    ),
+    Flag(
+        "--allowed-local-media-path",
+        str(MEDIA),
+        "The one folder whose files a request may name by file:// URL.",
+    ),
+    Flag(
+        "--allowed-origins",
+        "[]",
+        "No web page may use the server or read its answers; by default 0.11 lets every page.",
+    ),
+)
+
+
 def find_place() -> Place:
     """Choose the place: COURSE_PLACE, else a URL, else a large enough card, else the CPU.
 
@@ -158,9 +179,7 @@ def find_place() -> Place:
 
 
 def recall_seat() -> None:
-    """Set COURSE_BASE_URL and COURSE_API_KEY as the set-up remembers them, where neither they nor
-    COURSE_PLACE ask for anything else.
-    """
+    """Set COURSE_BASE_URL and COURSE_API_KEY as the set-up remembers them; what is set, wins."""
     wanted = os.environ.get("COURSE_PLACE", "").strip().lower()
     if wanted not in ("", "remote") or os.environ.get("COURSE_BASE_URL", "").strip():
         return
@@ -234,22 +253,7 @@ def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
         Flag("--host", "127.0.0.1", "This machine only; vLLM's default listens on every network."),
         Flag("--port", str(port), "Where it listens; vLLM's default is 8000."),
         *profile.pop("flags"),
-        Flag(
-            "--limit-mm-per-prompt",
-            '{"image": 4, "video": 1}',
-            "At most so many pictures and clips in one request. vLLM sets memory aside for one of "
-            "the costliest kind; in 0.11 a kind set to 0 costs none.",
-        ),
-        Flag(
-            "--allowed-local-media-path",
-            str(MEDIA),
-            "The one folder whose files a request may name by file:// URL.",
-        ),
-        Flag(
-            "--allowed-origins",
-            "[]",
-            "No web page may use the server or read its answers; 0.11's default lets every page.",
-        ),
+        *LIMITS,
         *(Flag(*words) for words in versions.list_serve_flags()),
         *_extra_flags(),
     )
