@@ -259,6 +259,8 @@ def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
     )
     profile["env"] |= versions.list_environment(name)
     profile["env"]["VLLM_MEDIA_URL_ALLOW_REDIRECTS"] = "0"  # a URL leads where it says, or nowhere
+    if os.environ.get("VLLM_API_KEY"):
+        profile["env"]["VLLM_API_KEY"] = ""  # clients of this machine send none
     return Place(
         name=name, reason=reason, base_url=url.rstrip("/"), api_key="EMPTY", flags=flags, **profile
     )

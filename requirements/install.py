@@ -38,14 +38,14 @@ VERSIONS = ((3, 12), (3, 13), (3, 11))  # the best first
 def main() -> None:
     if STACK not in VENVS:
         sys.exit(f"setup: there is no stack {STACK!r}; it can be reference or current.")
-    lock = choose_lock()
+    lock, before = choose_lock(), read_seat()
     if is_done(lock):
-        remember_seat(lock)
+        remember_seat(lock, before)
         say(f"The set-up is complete ({lock.name}).")
         return
     make_venv()
     DONE.unlink(missing_ok=True)
-    remember_seat(lock)
+    remember_seat(lock, before)
     install_uv(lock)
     install_packages(lock)
     install_helpers()
@@ -145,13 +145,13 @@ def read_seat() -> dict[str, str]:
     return dict.fromkeys(SEAT_VARIABLES, "") | dict(word.split("=", 1) for word in words)
 
 
-def remember_seat(lock: Path) -> None:
+def remember_seat(lock: Path, before: dict[str, str]) -> None:
     """Keep a seat's address and key for the next terminal, readable by its user alone.
 
-    With an engine nothing is kept. A key that is not given again is kept for the same address
-    alone: no other server is to see it.
+    `before` is what was remembered. With an engine nothing is kept. A key that is not given again
+    is kept for the same address alone: no other server is to see it.
     """
-    before, seat = read_seat(), read_given()
+    seat = read_given()
     SEAT.unlink(missing_ok=True)
     seat["COURSE_BASE_URL"] = seat["COURSE_BASE_URL"] or before["COURSE_BASE_URL"]
     if not seat["COURSE_BASE_URL"] or not lock.name.startswith("remote"):

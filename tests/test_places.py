@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from helpers import places, proxies
+from helpers import places, proxies, versions
 from helpers.card import Card, Nvidia
 from helpers.places import GIB, MEDIA, Place, PlaceError, find_place, memory_share
 from helpers.server import Server
@@ -243,6 +243,16 @@ def test_the_local_profiles_keep_web_pages_and_redirects_out(
         assert value(place, "--allowed-origins") == "[]"
         assert place.env["VLLM_MEDIA_URL_ALLOW_REDIRECTS"] == "0"
         assert "allowed_origins" not in place.engine_arguments()
+
+
+def test_the_server_asks_for_no_key_and_has_what_its_version_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "VLLM_API_KEY" not in find_place().env
+    monkeypatch.setenv("VLLM_API_KEY", "for another server")
+    env = find_place().env
+    assert env["VLLM_API_KEY"] == ""
+    assert versions.list_environment("cpu").items() <= env.items()
 
 
 def test_the_first_card_is_the_one_that_was_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,6 +215,16 @@ def test_a_seat_whose_set_up_was_interrupted_goes_on_as_one(
     assert run_setup(monkeypatch, setup) == "remote.txt"
 
 
+def test_a_seat_whose_environment_is_made_anew_keeps_its_server(
+    monkeypatch: pytest.MonkeyPatch, setup: ModuleType
+) -> None:
+    run_setup(monkeypatch, setup, COURSE_BASE_URL=SERVER)
+    setup.DONE.write_text("remote.txt of another day")
+    monkeypatch.setattr(setup, "make_venv", setup.SEAT.unlink)  # as `venv --clear` does
+    run_setup(monkeypatch, setup)
+    assert setup.read_seat()["COURSE_BASE_URL"] == SERVER
+
+
 def test_an_engine_is_kept_beside_a_server_elsewhere(
     monkeypatch: pytest.MonkeyPatch, setup: ModuleType
 ) -> None:
