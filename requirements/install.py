@@ -31,6 +31,7 @@ PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 DONE = VENV / "course-setup"
 SEAT = VENV / "course-seat.env"  # the remembered server; helpers/places.py and `make lab` read it
+LAB = "make lab" if STACK == "reference" else f"make lab STACK={STACK}"
 SEAT_VARIABLES = ("COURSE_BASE_URL", "COURSE_API_KEY")
 VERSIONS = ((3, 12), (3, 13), (3, 11))  # the best first
 
@@ -105,13 +106,11 @@ def choose_lock() -> Path:
     if not SEAT.exists():
         sys.exit(
             f"setup: {VENV.name} is set up for a server elsewhere, and none is named. Its address: "
-            "`COURSE_BASE_URL=http://TEACHERS-MACHINE:8085/v1 make lab`. To install an engine for "
-            "this machine's own CPU instead (8 GB): `COURSE_PLACE=cpu make lab`."
+            f"`COURSE_BASE_URL=http://TEACHERS-MACHINE:8085/v1 {LAB}`. To install an engine for "
+            f"this machine's own CPU instead (8 GB): `COURSE_PLACE=cpu {LAB}`."
         )
     say(f"This seat was set up for the server {read_seat()['COURSE_BASE_URL']} and uses it again.")
-    say(
-        "Another one: set COURSE_BASE_URL. This machine's own CPU (8 GB): COURSE_PLACE=cpu make lab"
-    )
+    say(f"Another one: set COURSE_BASE_URL. This machine's own CPU (8 GB): COURSE_PLACE=cpu {LAB}")
     return remote
 
 
