@@ -1,49 +1,85 @@
 """Start, find and stop the course's vLLM server.
 
-A server is recorded in `.course/server-PORT.json` while it lives, so that a notebook whose
-kernel was restarted, or another notebook, finds it and can use or stop it. It runs in a
-session of its own (`start_new_session`): every process that it starts, EngineCore included,
-carries that session's id, and that is how `stop` finds them all, also when the first process
-was killed.
+A server that was started is on record (`helpers.server_records`), so that a notebook whose kernel
+was restarted, or another notebook, finds it and can use or stop it. It ends with the Python that
+started it, however that ends: a watcher sees to it.
 
-    python -m helpers.server          start it in this terminal until ctrl-C
+    python -m helpers.server          run it until ctrl-C; start it again when it dies
     python -m helpers.server stop     stop every server that the course has started
 """
 
 import argparse
 import atexit
 import contextlib
+import errno
 import html
-import json
 import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
-import psutil
 
+from helpers import server_records
 from helpers.card import read_nvidia
 from helpers.errors import CourseError
-from helpers.places import ROOT, Place, find_place
+from helpers.places import Place, find_place
 from helpers.server_log import find_cause, find_stage, strip_colours
+from helpers.server_records import (
+    SIGNALS,
+    Record,
+    ServerError,
+    check_port_free,
+    find_holder,
+    find_orphans,
+    find_servers,
+    hold_signals,
+    lock_port,
+    make_temporary,
+    read_boot,
+    read_record,
+    start_process,
+    start_watcher,
+    stop_record,
+    stop_servers,
+)
 
-STATE = ROOT / ".course"
+__all__ = [
+    "Interrupted",
+    "Record",
+    "Server",
+    "ServerError",
+    "Stopped",
+    "ask_first",
+    "check_port_free",
+    "find_holder",
+    "find_orphans",
+    "find_servers",
+    "find_vllm",
+    "serve",
+    "stop_record",
+    "stop_servers",
+]
+
 START_LIMIT = 900.0  # s; a first start on a GPU compiles for minutes
-STOP_LIMIT = 20.0  # s from SIGTERM to SIGKILL
-_started: list[subprocess.Popen] = []
+ASK_LIMIT = 600.0  # s for the first reply, which may wait for the driver's compiler
+DEATH_LIMIT = 10.0  # s: vLLM ends 1 to 5 s after its engine, with exit code 0
+RESTARTS = (2, 5, 15)  # s before `serve` starts a server again that died
+LONG_LIFE = 600.0  # s after which a death counts as the first one
+LONGEST_LOG = 16 * 2**20  # bytes of a log to read at once
+ENGINE_DEATH = "EngineDeadError"  # vLLM's own end after that has exit code 0
+SMALLEST_DISK = 2**16  # bytes; with less the log cannot be written
 
 
-class ServerError(CourseError):
-    """The server could not be started, reached or stopped."""
+class Stopped(ServerError):
+    """The server was stopped by the course, but not by this program."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -53,98 +89,13 @@ class Interrupted(KeyboardInterrupt):
         return [f"Interrupted: {self}"]
 
 
-@dataclass(frozen=True)
-class Record:
-    """A server that the course started: its first process, and where it listens."""
-
-    pid: int
-    created: float  # s since 1970; tells a pid that was used again
-    base_url: str
-    place: str
-    model: str
-    command: list[str]
-    log_path: str
-    temporary: str = ""  # its own TMPDIR: vLLM and torch leave sockets and files there
-
-    @property
-    def port(self) -> int:
-        return int(self.base_url.split(":")[2].split("/")[0])
-
-    @property
-    def path(self) -> Path:
-        return STATE / f"server-{self.port}.json"
-
-    def processes(self) -> list[psutil.Process]:
-        """Every living process of the server, the first one first if it lives."""
-        if self.created < psutil.boot_time():
-            return []
-        found = [p for p in psutil.process_iter() if _session_of(p.pid) == self.pid and _lives(p)]
-        if any(p.pid == self.pid and abs(p.create_time() - self.created) > 1 for p in found):
-            return []  # the pid belongs to another program now
-        return sorted(found, key=lambda p: p.pid != self.pid)
-
-    def alive(self) -> bool:
-        """True while the first process lives; its children may outlive it."""
-        return any(p.pid == self.pid for p in self.processes())
-
-    def forget(self) -> None:
-        """Remove the record of a server that is gone, and the files that it left behind."""
-        self.path.unlink(missing_ok=True)
-        if self.temporary:
-            shutil.rmtree(self.temporary, ignore_errors=True)
-
-
-def find_servers() -> list[Record]:
-    """The servers that the course started and of which a process still lives."""
-    records = []
-    for path in sorted(STATE.glob("server-*.json")):
-        try:
-            record = Record(**json.loads(path.read_text()))
-        except (ValueError, TypeError):
-            continue
-        if record.processes():
-            records.append(record)
-        else:
-            record.forget()
-    return records
-
-
-def stop_servers() -> list[str]:
-    """Stop every server that the course started; returns one sentence for each."""
-    return [stop_record(record) for record in find_servers()]
-
-
-def stop_record(record: Record) -> str:
-    """End all processes of a server: SIGTERM, then SIGKILL; returns what was done.
-
-    Raises `ServerError` when something of it is still there.
-    """
-    begin = time.monotonic()
-    processes = record.processes()
-    first = [p for p in processes if p.pid == record.pid]
-    _signal(first or processes, signal.SIGTERM)
-    while record.processes() and time.monotonic() - begin < STOP_LIMIT:
-        _reap()
-        if first and not record.alive():
-            first = []
-            _signal(record.processes(), signal.SIGTERM)
-        time.sleep(0.1)
-    _signal(record.processes(), signal.SIGKILL)
-    _wait_until_gone(record)
-    record.forget()
-    seconds = time.monotonic() - begin
-    return (
-        f"Stopped: {len(processes)} processes ended in {seconds:.1f} s, port {record.port} is free."
-    )
-
-
 class Server:
     """The vLLM server of a place: start it, use it, stop it.
 
     `start` attaches to the course's own server when it already runs with the same command.
     A server that this object started is stopped by `stop`, at the end of a `with` block, and
-    when Python ends; one that it attached to is stopped by `stop` alone. On the remote place
-    nothing is started or stopped.
+    when Python ends, also by a signal; one that it attached to is stopped by `stop` alone. On the
+    remote place nothing is started or stopped.
     """
 
     def __init__(self, place: Place, *, extra_flags: Sequence[str] = ()) -> None:
@@ -154,6 +105,8 @@ class Server:
         self.vllm_version = ""
         self.model = ""
         self._owned = False
+        self._process: subprocess.Popen | None = None
+        self._watcher: subprocess.Popen | None = None
 
     @property
     def arguments(self) -> list[str]:
@@ -177,50 +130,62 @@ class Server:
 
     @property
     def log_path(self) -> Path:
-        return STATE / f"server-{self.place.port}.log"
+        return server_records.STATE / f"server-{self.place.port}.log"
 
     def log_text(self) -> str:
         """What the server has written so far, without colour codes."""
-        if not self.log_path.exists():
-            return ""
-        return strip_colours(self.log_path.read_text(errors="replace"))
+        return read_log(self.log_path)
 
     def start(self, *, limit: float = START_LIMIT) -> "Server":
         """Start the server, or attach to it, and wait until it answers; at most `limit` seconds.
 
-        Raises `ServerError` with the cause and the way out. Nothing is left running then, nor
-        after an interrupt.
+        Says what the server before this one died of, if it did. Raises `ServerError` with the
+        cause and the way out. Nothing is left running then, nor after an interrupt.
         """
         if self.place.name == "remote":
             return self._greet()
-        record = self._find_running()
-        if record:
-            self.record = record
-            print(f"Using the course's server that already runs on port {record.port}.")
-            self._wait_until_ready(limit)
-            return self._greet()
-        self._check_before_start()
+        launched = False
         try:
-            with _hold_interrupt():
-                self._launch()
+            with _name_trouble(), lock_port(self.place.port):
+                record = self._find_running()
+                if record is None:
+                    self._check_before_start()
+                    launched = True
+                    self._launch()
+                else:
+                    self._attach(record)
             self._wait_until_ready(limit)
             return self._greet()
         except KeyboardInterrupt:
-            raise Interrupted(f"the start was broken off. {self.stop()}") from None
+            what = self.stop() if launched else "Nothing was started or stopped."
+            raise Interrupted(f"the start was broken off. {what}") from None
         except BaseException:
-            self.stop()
+            if launched:
+                self.stop()
             raise
 
     def stop(self) -> str:
         """Stop the course's server on this port, whoever started it; returns one sentence."""
         if self.place.name == "remote":
             return "The remote server goes on: whoever runs it stops it."
-        atexit.unregister(self.stop)
-        record = self.record or self._find_record()
+        record = self.record or read_record(self.place.port)
+        done = f"No server of the course runs on port {self.place.port}."
+        if record and record.processes():
+            done = stop_record(record)
+        elif record:
+            record.forget()
+        atexit.unregister(self._leave)
         self.record, self._owned, self.model = None, False, ""
-        if record is None:
-            return f"No server of the course runs on port {self.place.port}."
-        return stop_record(record)
+        self._end_watcher()
+        return done
+
+    def wait(self) -> str:
+        """Wait until the server is gone: "" if the course stopped it, else what it died of."""
+        while self.record.alive():
+            time.sleep(1)
+        if self.record.was_stopped():
+            return ""
+        return self._tell_death(self.record)
 
     def __enter__(self) -> "Server":
         return self if self.model else self.start()
@@ -242,20 +207,19 @@ class Server:
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(str(self))}</p>"
 
-    def _find_record(self) -> Record | None:
-        return next((r for r in find_servers() if r.port == self.place.port), None)
-
     def _find_running(self) -> Record | None:
         """Our own server on this port, if it lives and was started as this one would be.
 
         The share of the card may differ: a place that is found while a server holds the card
         asks for what is left.
         """
-        record = self._find_record()
+        record = read_record(self.place.port)
         if record is None:
             return None
-        if not record.alive():
-            print(f"Cleaning up after a server that was killed: {stop_record(record)}")
+        if self._is_dead(record):
+            if record.boot == read_boot() and not record.was_stopped():
+                print(f"{self._tell_death(record)}\nA new one is started.")
+            _clean_up(record)
             return None
         if _without_share(record.command) != _without_share(self.arguments):
             raise ServerError(
@@ -263,6 +227,46 @@ class Server:
                 "Stop it first: `from helpers.server import stop_servers; stop_servers()`."
             )
         return record
+
+    def _is_dead(self, record: Record) -> bool:
+        """Has the server ended, or lost its engine, so that it is about to?"""
+        end = time.monotonic() + DEATH_LIMIT
+        while record.alive() and time.monotonic() < end:
+            if not self._lost_engine():
+                return False
+            time.sleep(0.2)
+        return True
+
+    def _lost_engine(self) -> bool:
+        """vLLM answers 503 when its engine is dead, and never while it starts."""
+        with contextlib.suppress(httpx.HTTPError):
+            return _get(self.place, "/health", below_v1=False).status_code == 503
+        return False
+
+    def _attach(self, record: Record) -> None:
+        if self.record is None or record.temporary != self.record.temporary:
+            self._owned = False
+        self.record = record
+        print(f"Using the course's server that already runs on port {record.port}.")
+
+    def _tell_death(self, record: Record) -> str:
+        """What a server died of, and where its log lies from now on; what is left of it is ended.
+
+        The log is put aside, because the next start writes a new one.
+        """
+        log = read_log(Path(record.log_path))
+        who = "The server's engine" if ENGINE_DEATH in log else "The server"
+        cause = self._explain_end(record)
+        aside = _put_aside(Path(record.log_path))
+        _clean_up(record)
+        return f"{who} died. {cause} Its log: {aside}"
+
+    def _explain_end(self, record: Record) -> str:
+        """The cause in the log, with the exit code where the process was ours."""
+        if shutil.disk_usage(server_records.STATE).free < SMALLEST_DISK:
+            return f"The disk of {server_records.STATE} is full: free some space."
+        ours = self._process is not None and self._process.pid == record.pid
+        return find_cause(read_log(Path(record.log_path)), self._process.poll() if ours else None)
 
     def _check_before_start(self) -> None:
         if self.place.name == "gpu" and read_nvidia().card is None:
@@ -284,62 +288,92 @@ class Server:
             )
 
     def _launch(self) -> None:
-        STATE.mkdir(exist_ok=True)
-        temporary = tempfile.mkdtemp(prefix=f"course-{self.place.port}-")
-        env = os.environ | self.place.env | {"TMPDIR": temporary}
+        """Start the process. It is on record before it exists, so that no moment can lose it."""
+        port = self.place.port
+        with hold_signals():
+            _put_aside(self.log_path)
+            with self.log_path.open("wb") as log:
+                self.record = Record(
+                    pid=0,
+                    base_url=self.place.base_url,
+                    place=self.place.name,
+                    model=self.place.served_model_name or "",
+                    command=self.arguments,
+                    log_path=str(self.log_path),
+                    temporary=make_temporary(port),
+                    boot=read_boot(),
+                )
+                self.record.save()
+                command = [str(find_vllm()), *self.arguments[1:]]
+                self._process = start_process(command, self._make_environment(), log)
+            self.record = replace(self.record, pid=self._process.pid)
+            self.record.save()
+            self._end_watcher()
+            self._watcher = start_watcher(self.record)
+            self._owned = True
+            atexit.register(self._leave)
+
+    def _make_environment(self) -> dict[str, str]:
+        own = {"TMPDIR": self.record.temporary, "SPT_NOENV": "1"}  # what its processes are known by
+        env = os.environ | self.place.env | own
         env.pop("PYTHONDONTWRITEBYTECODE", None)  # it makes every start compile vLLM again
-        with self.log_path.open("wb") as log:
-            process = subprocess.Popen(
-                [str(find_vllm()), *self.arguments[1:]],
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        _started.append(process)
-        self.record = Record(
-            pid=process.pid,
-            created=psutil.Process(process.pid).create_time(),
-            base_url=self.place.base_url,
-            place=self.place.name,
-            model=self.place.served_model_name or "",
-            command=self.arguments,
-            log_path=str(self.log_path),
-            temporary=temporary,
-        )
-        half = self.record.path.with_suffix(".tmp")
-        half.write_text(json.dumps(asdict(self.record), indent=1))
-        half.replace(self.record.path)
-        self._owned = True
-        atexit.register(self.stop)
+        return env
+
+    def _leave(self) -> None:
+        """Stop the server when Python ends; one that died stays on record, for the next start."""
+        if self.record and self.record.processes():
+            self.stop()
+
+    def _end_watcher(self) -> None:
+        if self._watcher:
+            self._watcher.terminate()
+            self._watcher.wait()
+            self._watcher = None
 
     def _wait_until_ready(self, limit: float) -> None:
         """Show the stage and its seconds until `/health` and the model list answer."""
-        begin = time.monotonic()
-        stage, since = "", begin
+        line = _StageLine()
+        reader = _StageReader(self.log_path)
         while not self._answers():
-            _reap()
-            now = time.monotonic()
             if not self.record.alive():
-                print()
+                line.end()
+                raise self._explain_failed_start()
+            if line.seconds > limit:
+                line.end()
                 raise ServerError(
-                    f"The server did not start. {find_cause(self.log_text())} "
-                    f"Its whole log: {self.log_path}"
-                )
-            if now - begin > limit:
-                print()
-                raise ServerError(
-                    f"The server was not ready after {limit:.0f} s, still {stage}. "
+                    f"The server was not ready after {limit:.0f} s, still {line.stage}. "
                     f"Its log: {self.log_path}"
                 )
-            if (new := find_stage(self.log_text())) != stage:
-                print("\n" if stage else "", end="")
-                stage, since = new, now
-            print(f"\r{now - since:4.0f} s  {stage}", end="", flush=True)
+            line.show(reader.read())
             time.sleep(0.5)
-        if stage:
-            print(f"\nReady after {time.monotonic() - begin:.0f} s.")
+        if self._owned and self.place.name == "gpu" and line.stage:
+            self._ask_first(line)
+        if line.stage:
+            line.end(f"Ready after {line.seconds:.0f} s.")
+
+    def _explain_failed_start(self) -> ServerError:
+        if self.record.was_stopped():
+            return Stopped("The start was stopped from elsewhere, by `make stop` or a notebook.")
+        cause = self._explain_end(self.record)
+        return ServerError(f"The server did not start. {cause} Its whole log: {self.log_path}")
+
+    def _ask_first(self, line: "_StageLine") -> None:
+        """Ask the first question, which may take a minute, before a learner does.
+
+        The server is of use also when it refuses; when it dies of it, `ServerError` says so.
+        """
+        said: list[str] = []
+        asking = threading.Thread(target=lambda: said.append(ask_first(self.place)), daemon=True)
+        asking.start()
+        while asking.is_alive():
+            line.show("asking once, so that the driver compiles its kernels")
+            asking.join(0.5)
+        problem = "".join(said)
+        if problem and self._is_dead(self.record):
+            line.end()
+            raise self._explain_failed_start()
+        if problem:
+            line.end(f"{problem} The server runs; its first reply may take a minute.")
 
     def _answers(self) -> bool:
         try:
@@ -371,33 +405,123 @@ def find_vllm() -> Path:
     return Path(sys.executable).with_name("vllm")
 
 
-def check_port_free(port: int) -> None:
-    """Raise `ServerError` unless a server can listen on 127.0.0.1:port.
+def ask_first(place: Place, *, limit: float = ASK_LIMIT) -> str:
+    """Send one short request with a small picture, at most `limit` seconds; "" if it was answered.
 
-    A bind test, because vLLM 0.11 sets SO_REUSEPORT: a second server on a taken port would
-    start and silently get about half of the requests.
+    A card's driver compiles at first use what vLLM brings no machine code for (on an RTX 5090
+    FlashAttention 2): an H100 that was made to do so took 49.8 s for its first reply. Returns one
+    sentence of what went wrong.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise ServerError(
-                f"Port {port} is not free ({error.strerror}): {find_holder(port)} has it. Stop "
-                "that program, or start the course on another port: `COURSE_PLACE=cpu "
-                f"COURSE_BASE_URL=http://127.0.0.1:{port + 1}/v1 make lab` (or gpu)."
-            ) from None
+    from PIL import Image
+
+    from helpers.media import image_data_url
+
+    picture = {
+        "type": "image_url",
+        "image_url": {"url": image_data_url(Image.new("RGB", (64, 64)))},
+    }
+    content = [picture, {"type": "text", "text": "What is this?"}]
+    request = {
+        "model": place.served_model_name,
+        "messages": [{"role": "user", "content": content}],
+        "max_tokens": 2,  # the first is written while the prompt is read, the second after it
+    }
+    url = f"{place.base_url}/chat/completions"
+    try:
+        answer = httpx.post(url, json=request, headers=_key(place), timeout=limit, trust_env=False)
+        if answer.status_code == 200:
+            return ""
+        return f"The first request was refused (status {answer.status_code}): {answer.text[:200]}"
+    except httpx.TimeoutException:
+        return f"The first request was not answered within {limit:.0f} s."
+    except httpx.HTTPError as error:
+        return f"The first request was not answered ({error})."
 
 
-def find_holder(port: int) -> str:
-    """The program that listens on a port, as far as this user may know."""
-    with contextlib.suppress(psutil.Error):
-        for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                if connection.pid is None:
-                    break
-                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
-    return "another user's program"
+def read_log(path: Path) -> str:
+    """A server's log without colour codes; of a very long one the beginning and the end."""
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size <= LONGEST_LOG:
+            data = file.read()
+        else:
+            data = file.read(LONGEST_LOG // 2) + b"\n[...]\n"
+            file.seek(size - LONGEST_LOG // 2)
+            data += file.read(LONGEST_LOG // 2)
+    return strip_colours(data.decode(errors="replace"))
+
+
+class _StageReader:
+    """Follows the log of a start, reading only what is new."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.offset, self.stage = path, 0, find_stage("")
+
+    def read(self) -> str:
+        """What the start is busy with."""
+        with contextlib.suppress(OSError), self.path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(self.offset, size - LONGEST_LOG // 16))
+            new, _, half = file.read().rpartition(b"\n")
+            self.offset = file.tell() - len(half)
+            stage = find_stage(strip_colours(new.decode(errors="replace")))
+            self.stage = self.stage if stage == find_stage("") else stage
+        return self.stage
+
+
+class _StageLine:
+    """The line on the screen that says what a start is busy with, and for how long."""
+
+    def __init__(self) -> None:
+        self.begin = self.since = time.monotonic()
+        self.stage = ""
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.begin
+
+    def show(self, stage: str) -> None:
+        if stage != self.stage:
+            print("\n" if self.stage else "", end="")
+            self.stage, self.since = stage, time.monotonic()
+        print(f"\r{time.monotonic() - self.since:4.0f} s  {stage}", end="", flush=True)
+
+    def end(self, text: str = "") -> None:
+        print(f"\n{text}" if text else "", flush=True)
+
+
+@contextlib.contextmanager
+def _name_trouble() -> Iterator[None]:
+    """Turn what the system refuses while a server is put on record into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        state = server_records.STATE
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ServerError(f"The disk of {state} is full: free some space.") from None
+        raise ServerError(
+            f"{error.filename or state} cannot be used ({error.strerror}), and the course keeps "
+            f"its servers' logs and records in {state}: see to the permissions there."
+        ) from None
+
+
+def _clean_up(record: Record) -> None:
+    """Remove what a dead server left: processes, files, its record."""
+    if record.processes():
+        stop_record(record)
+    else:
+        record.forget()
+
+
+def _put_aside(log: Path) -> Path:
+    """Keep the log of the server before as server-PORT.log.1; returns where it is now."""
+    aside = log.with_suffix(".log.1")
+    with contextlib.suppress(FileNotFoundError):
+        log.replace(aside)
+    return aside
 
 
 def _without_share(command: list[str]) -> list[str]:
@@ -410,79 +534,72 @@ def _without_share(command: list[str]) -> list[str]:
 
 def _get(place: Place, path: str, *, below_v1: bool = True) -> httpx.Response:
     base = place.base_url if below_v1 else place.base_url.removesuffix("/v1")
-    headers = {"Authorization": f"Bearer {place.api_key}"}
-    return httpx.get(base + path, headers=headers, timeout=5, trust_env=place.name == "remote")
+    trust_env = place.name == "remote"  # a proxy may be on the way there, never to 127.0.0.1
+    return httpx.get(base + path, headers=_key(place), timeout=5, trust_env=trust_env)
 
 
-def _session_of(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except (ProcessLookupError, PermissionError):
-        return None
+def _key(place: Place) -> dict[str, str]:
+    return {"Authorization": f"Bearer {place.api_key}"}
 
 
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+def serve(server: Server) -> None:
+    """Run a server until the course stops it; one that dies is started again, a few times.
 
-
-def _signal(processes: Sequence[psutil.Process], number: int) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            process.send_signal(number)
-
-
-def _reap() -> None:
-    """Take note of dead children of ours, so that none stays as a zombie."""
-    for process in _started:
-        process.poll()
-
-
-def _wait_until_gone(record: Record) -> None:
-    for _ in range(100):
-        _reap()
-        if not (left := record.processes()):
+    Raises `ServerError` when it cannot be started, or died too often in a row.
+    """
+    if server.place.name == "remote":
+        raise ServerError(
+            f"The {server.place} is a server that somebody else runs, so there is none to start "
+            "here. To run one on this machine, unset COURSE_BASE_URL."
+        )
+    pauses, death = list(RESTARTS), ""
+    while True:
+        begin = time.monotonic()
+        try:
+            server.start()
+            print(server, "Stop it with ctrl-C.", sep="\n", flush=True)
+            death = server.wait()
+        except ServerError as error:
+            if isinstance(error, Stopped) or not death:
+                raise
+            death = str(error)
+        if not death:
+            print("The server was stopped from elsewhere, by `make stop` or a notebook.")
             return
-        time.sleep(0.1)
-    pids = ", ".join(str(p.pid) for p in left)
-    raise ServerError(f"Processes of the server are still there: {pids}. Try `kill -9 {pids}`.")
+        if time.monotonic() - begin > LONG_LIFE:
+            pauses = list(RESTARTS)
+        if not pauses:
+            raise ServerError(
+                f"{death}\nThat was {len(RESTARTS) + 1} times in a row: it stays off."
+            )
+        pause = pauses.pop(0)
+        print(f"{death}\nStarting it again in {pause} s.", flush=True)
+        time.sleep(pause)
 
 
-@contextlib.contextmanager
-def _hold_interrupt() -> Iterator[None]:
-    """Let a ctrl-C wait until the block is done, so that a started process is on record."""
-    caught: list[object] = []
-    try:
-        before = signal.signal(signal.SIGINT, lambda *_: caught.append(1))
-    except ValueError:  # not the main thread: no interrupt arrives here
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if caught:
-        raise KeyboardInterrupt
+def _end_serving(server: Server) -> str:
+    """What ctrl-C did: it stops the server that was started here, not one that was found."""
+    if server.record and not server._owned:
+        return f"The server on port {server.place.port} goes on: it was started elsewhere."
+    return server.stop()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m helpers.server", description=__doc__)
     parser.add_argument("action", nargs="?", choices=["run", "stop"], default="run")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a closed terminal too
+    for number in SIGNALS:  # a closed terminal too
         signal.signal(number, signal.default_int_handler)
+    server = None
     try:
         if parser.parse_args().action == "stop":
             print("\n".join(stop_servers()) or "No server of the course is running.")
             return
-        with Server(find_place()) as server:
-            print(server, "Stop it with ctrl-C.", sep="\n")
-            while server.record.alive():
-                time.sleep(1)
-            print("The server was stopped from elsewhere, such as a notebook.")
+        server = Server(find_place())
+        serve(server)
+    except Interrupted as interrupt:
+        print(f"\nInterrupted: {interrupt}")
     except KeyboardInterrupt:
-        print("\nThe server is stopped.")
+        print(f"\n{_end_serving(server)}" if server else "")
     except CourseError as error:
         sys.exit(str(error))
 

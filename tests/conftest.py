@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers.places import find_place
-from helpers.server import Server
+from helpers.server import Server, find_servers, stop_record
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -42,6 +43,62 @@ def cpu_place(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COURSE_PLACE", "cpu")
     monkeypatch.setenv("COURSE_BASE_URL", f"http://127.0.0.1:{find_free_port()}/v1")
     return find_place()
+
+
+# A stand-in for `vllm serve`: a process, one below it, their title-free environment, and the doors
+# that the course asks. COURSE_STAND_IN sets how it misbehaves: {"wait": s before it listens,
+# "deaf": SIGTERMs that it swallows, "refuse": status of every chat request}.
+STAND_IN = """#!PYTHON
+import http.server, json, os, signal, subprocess, sys, time
+
+how = json.loads(os.environ.get("COURSE_STAND_IN", "{}"))
+heard = []
+def end(*_):
+    heard.append(1)
+    if len(heard) > how.get("deaf", 0):
+        engine.kill()
+        os._exit(0)
+signal.signal(signal.SIGTERM, end)
+engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print("INFO vLLM API server version 0.11.0", flush=True)
+time.sleep(how.get("wait", 0))
+
+class Doors(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def answer(self, body, status=200):
+        self.send_response(status); self.end_headers(); self.wfile.write(json.dumps(body).encode())
+    def do_GET(self):
+        if self.path == "/die":
+            head = "(EngineCore_DP0 pid=22) ERROR 11-27 10:00:00 [core.py:710]"
+            print(head, "RuntimeError: Sliding window unsupported", flush=True)
+            print("vllm.v1.engine.exceptions.EngineDeadError: EngineCore ...", flush=True)
+            os._exit(0)
+        models = {"data": [{"id": "qwen3-vl-pocket"}]}
+        known = {"/v1/models": models, "/version": {"version": "0.0"}}
+        self.answer(known.get(self.path, {}))
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        print("asked", json.dumps(request)[:200], flush=True)
+        time.sleep(how.get("think", 0))
+        self.answer({"error": "no"}, how.get("refuse", 200))
+
+port = int(sys.argv[sys.argv.index("--port") + 1])
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Doors).serve_forever()
+"""
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch, cpu_place) -> Iterator[Path]:
+    """A `vllm` that starts at once, in place of the real one."""
+    with tempfile.TemporaryDirectory(prefix="bin-") as folder:
+        program = Path(folder) / "vllm"
+        program.write_text(STAND_IN.replace("PYTHON", sys.executable))
+        program.chmod(0o755)
+        monkeypatch.setattr("helpers.server.find_vllm", lambda: program)
+        yield program
+        for record in find_servers():
+            if record.port == cpu_place.port:
+                stop_record(record)
 
 
 @pytest.fixture(scope="session")
