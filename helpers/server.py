@@ -31,7 +31,7 @@ from helpers import server_records
 from helpers.card import read_nvidia
 from helpers.errors import CourseError
 from helpers.places import Place, find_place
-from helpers.server_log import find_cause, find_stage, strip_colours
+from helpers.server_log import explain_wait, find_cause, find_stage, strip_colours
 from helpers.server_records import (
     SIGNALS,
     Record,
@@ -74,7 +74,7 @@ DEATH_LIMIT = 10.0  # s: vLLM ends 1 to 5 s after its engine, with exit code 0
 RESTARTS = (2, 5, 15)  # s before `serve` starts a server again that died
 LONG_LIFE = 600.0  # s after which a death counts as the first one
 LONGEST_LOG = 16 * 2**20  # bytes of a log to read at once
-ENGINE_DEATH = "EngineDeadError"  # vLLM's own end after that has exit code 0
+STAGE_LOG = 2**18  # the same while a start goes on, twice a second
 SMALLEST_DISK = 2**16  # bytes; with less the log cannot be written
 
 
@@ -254,12 +254,10 @@ class Server:
 
         The log is put aside, because the next start writes a new one.
         """
-        log = read_log(Path(record.log_path))
-        who = "The server's engine" if ENGINE_DEATH in log else "The server"
         cause = self._explain_end(record)
         aside = _put_aside(Path(record.log_path))
         _clean_up(record)
-        return f"{who} died. {cause} Its log: {aside}"
+        return f"The server died. {cause} Its log: {aside}"
 
     def _explain_end(self, record: Record) -> str:
         """The cause in the log, with the exit code where the process was ours."""
@@ -333,7 +331,6 @@ class Server:
     def _wait_until_ready(self, limit: float) -> None:
         """Show the stage and its seconds until `/health` and the model list answer."""
         line = _StageLine()
-        reader = _StageReader(self.log_path)
         while not self._answers():
             if not self.record.alive():
                 line.end()
@@ -342,9 +339,9 @@ class Server:
                 line.end()
                 raise ServerError(
                     f"The server was not ready after {limit:.0f} s, still {line.stage}. "
-                    f"Its log: {self.log_path}"
+                    f"{explain_wait(self.log_text())} Its log: {self.log_path}"
                 )
-            line.show(reader.read())
+            line.show(find_stage(read_log(self.log_path, STAGE_LOG)))
             time.sleep(0.5)
         if self._owned and self.place.name == "gpu" and line.stage:
             self._ask_first(line)
@@ -438,38 +435,20 @@ def ask_first(place: Place, *, limit: float = ASK_LIMIT) -> str:
         return f"The first request was not answered ({error})."
 
 
-def read_log(path: Path) -> str:
-    """A server's log without colour codes; of a very long one the beginning and the end."""
+def read_log(path: Path, most: int = LONGEST_LOG) -> str:
+    """A log without colour codes; of one longer than `most` bytes the beginning and the end."""
     if not path.exists():
         return ""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
-        if size <= LONGEST_LOG:
+        if size <= most:
             data = file.read()
         else:
-            data = file.read(LONGEST_LOG // 2) + b"\n[...]\n"
-            file.seek(size - LONGEST_LOG // 2)
-            data += file.read(LONGEST_LOG // 2)
+            data = file.read(most // 2) + b"\n[...]\n"
+            file.seek(size - most // 2)
+            data += file.read(most // 2)
     return strip_colours(data.decode(errors="replace"))
-
-
-class _StageReader:
-    """Follows the log of a start, reading only what is new."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.offset, self.stage = path, 0, find_stage("")
-
-    def read(self) -> str:
-        """What the start is busy with."""
-        with contextlib.suppress(OSError), self.path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(self.offset, size - LONGEST_LOG // 16))
-            new, _, half = file.read().rpartition(b"\n")
-            self.offset = file.tell() - len(half)
-            stage = find_stage(strip_colours(new.decode(errors="replace")))
-            self.stage = self.stage if stage == find_stage("") else stage
-        return self.stage
 
 
 class _StageLine:

@@ -70,7 +70,7 @@ class Doors(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/die":
             head = "(EngineCore_DP0 pid=22) ERROR 11-27 10:00:00 [core.py:710]"
-            print(head, "RuntimeError: Sliding window unsupported", flush=True)
+            print(head, "RuntimeError: the moon is full", flush=True)
             print("vllm.v1.engine.exceptions.EngineDeadError: EngineCore ...", flush=True)
             os._exit(0)
         models = {"data": [{"id": "qwen3-vl-pocket"}]}

@@ -84,10 +84,10 @@ def test_serve_tells_a_death_and_starts_again(
         wait_until(lambda n=number: said().count("Stop it with ctrl-C") == n)
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"{root}/die")
-        wait_until(lambda n=number: said().count("engine died") == n)
+        wait_until(lambda n=number: said().count("The server died.") == n)
     assert child.wait(10) == 1
     assert said().count("Starting it again in 1 s.") == 2
-    assert said().count("Sliding window unsupported") == 3
+    assert said().count("the moon is full") == 3
     assert said().count(f"Its log: {server_records.STATE}/server-{cpu_place.port}.log.1") == 3
     assert "That was 3 times in a row" in said() and "elsewhere" not in said()
     assert read_record(cpu_place.port) is None
@@ -138,10 +138,10 @@ def test_start_names_the_death_before_it(
     wait_until(lambda: not first.record.alive())
     with Server(cpu_place) as second:
         out = capsys.readouterr().out
-        assert "The server's engine died." in out and "Sliding window unsupported" in out
+        assert "The server died." in out and "the moon is full" in out
         aside = Path(f"{second.log_path}.1")
-        assert str(aside) in out and "Sliding window" in aside.read_text()
-        assert "Sliding window" not in second.log_text()
+        assert str(aside) in out and "the moon" in aside.read_text()
+        assert "the moon" not in second.log_text()
         assert is_gone(first.record)
     first.stop()
 
@@ -320,7 +320,7 @@ def test_a_first_request_that_kills_is_told(
 
     monkeypatch.setattr(server_module, "ask_first", die)
     place = Place(**{**vars(cpu_place), "name": "gpu"})
-    with pytest.raises(ServerError, match=r"did not start.*Sliding window unsupported"):
+    with pytest.raises(ServerError, match=r"did not start.*the moon is full"):
         Server(place).start()
     assert read_record(cpu_place.port) is None
 

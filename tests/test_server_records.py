@@ -432,27 +432,11 @@ def test_holder_of_nothing() -> None:
     assert find_holder(find_free_port()) == "another user's program"
 
 
-def test_a_long_log_is_read_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_log_is_read_in_part(tmp_path: Path) -> None:
     log = tmp_path / "log"
     assert read_log(log) == ""
     log.write_text("first\n" + "x\n" * 1000 + "last\n")
     assert read_log(log) == log.read_text()
-    monkeypatch.setattr(server_module, "LONGEST_LOG", 40)
-    text = read_log(log)
+    text = read_log(log, 40)
     assert text.startswith("first\n") and text.endswith("last\n") and "\n[...]\n" in text
     assert len(text) < 60
-
-
-def test_stages_are_read_from_what_is_new(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    reader = server_module._StageReader(log)
-    assert reader.read() == "starting Python"
-    log.write_text("Automatically detected platform cpu.\nvLLM API ser")
-    assert reader.read() == "importing vLLM"
-    with log.open("a") as file:
-        file.write("ver version 0.11.0\n")
-    assert reader.read() == "reading the model's configuration"
-    with log.open("a") as file:
-        file.write("chatter\n" * 200_000)
-    assert reader.read() == "reading the model's configuration"
-    assert reader.offset == log.stat().st_size
