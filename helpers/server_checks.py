@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from helpers.places import Place
+from helpers.proxies import find_proxy
 from helpers.report import Check
 
 MISSING_V1 = "The address should end in /v1."
@@ -39,10 +40,10 @@ def check_orphans() -> Check:
     """Engines whose notebook was killed: they keep their memory, the card's too, till stopped."""
     import psutil
 
-    from helpers import server
+    from helpers.server import find_orphans
 
     named, size = [], 0
-    for process in getattr(server, "find_orphans", list)():
+    for process in find_orphans():
         try:
             size += process.memory_info().rss
             named.append(f"{process.name()} (pid {process.pid})")
@@ -61,8 +62,6 @@ def check_proxy(place: Place) -> list[Check]:
     """Where a proxy is set: does it stand between a client and this place's server?"""
     if not getproxies_environment().keys() & {"http", "https", "all"}:
         return []
-    from helpers.places import find_proxy
-
     host = urlsplit(place.base_url).hostname
     what, expected = "proxy", f"not in the way to {host}"
     proxy = find_proxy(place.base_url)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +21,15 @@ import psutil
 import pynvml
 import pytest
 
-from helpers import card, card_checks, environment, places, server, server_checks
+from helpers import (
+    card,
+    card_checks,
+    environment,
+    places,
+    server,
+    server_checks,
+    server_records,
+)
 from helpers.card import Card, Nvidia, Program, Torch, has_kernels, read_nvidia, read_torch
 from helpers.environment import check_environment
 from helpers.memory import make_card, plan_memory
@@ -31,7 +39,7 @@ from helpers.report import Check, Report
 from helpers.shapes import QWEN3_VL_4B
 
 TORCH_280 = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
-LISTEN = "import socket; s = socket.create_server(('{}', 0)); print(s.getsockname()[1]); input()"
+LISTEN = "import socket; s = socket.create_server(('{}', {})); print(s.getsockname()[1]); input()"
 READ_MEMORY_LIMIT = environment.read_memory_limit
 RTX_5090 = Card("NVIDIA GeForce RTX 5090", (12, 0), 32_607 * 2**20, 31 * GIB, ())
 
@@ -77,7 +85,7 @@ def test_exit_code_1_and_the_way_out_when_the_port_is_taken() -> None:
         port = listener.getsockname()[1]
         done = run_check(COURSE_PLACE="cpu", COURSE_BASE_URL=f"http://127.0.0.1:{port}/v1")
     assert done.returncode == 1
-    assert f"(pid {os.getpid()}) has it. Stop" in done.stdout.splitlines()[-1]
+    assert f"(pid {os.getpid()}) has it. End" in done.stdout.splitlines()[-1]
 
 
 def test_a_wrong_variable_is_a_problem_not_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -878,7 +886,7 @@ def test_a_free_port_and_one_that_just_closed() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_taken_by_another_program(host: str) -> None:
-    command = [sys.executable, "-uc", LISTEN.format(host)]
+    command = [sys.executable, "-uc", LISTEN.format(host, 0)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
@@ -899,16 +907,18 @@ def test_a_port_taken_by_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_port_taken_by_our_own_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(server, "STATE", tmp_path)
-    command = [sys.executable, "-uc", LISTEN.format("127.0.0.1")]
+    monkeypatch.setattr(server_records, "STATE", tmp_path)
+    port = free_port()
+    command = [sys.executable, "-uc", LISTEN.format("127.0.0.1", port)]
+    temporary = server_records.make_temporary(port)
+    env = os.environ | {"TMPDIR": temporary}  # what the course knows its processes by
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
     ) as ours:
-        port = int(ours.stdout.readline())
-        created = psutil.Process(ours.pid).create_time()
-        url = f"http://127.0.0.1:{port}/v1"
-        record = server.Record(ours.pid, created, url, "cpu", "pocket", command, "log")
-        record.path.write_text(json.dumps(asdict(record)))
+        ours.stdout.readline()
+        url, boot = f"http://127.0.0.1:{port}/v1", server_records.read_boot()
+        words = (url, "cpu", "pocket", command, "log", temporary, boot)
+        server_records.Record(ours.pid, *words).save()
         check = environment.check_port(port)
         own = environment.find_own_pids()
         ours.communicate("\n")
@@ -918,10 +928,10 @@ def test_a_port_taken_by_our_own_server(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_an_engine_that_its_notebook_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "find_orphans", list, raising=False)
+    monkeypatch.setattr(server, "find_orphans", list)
     assert server_checks.check_orphans().state == "ok"
     lost = [psutil.Process()]
-    monkeypatch.setattr(server, "find_orphans", lambda: lost, raising=False)
+    monkeypatch.setattr(server, "find_orphans", lambda: lost)
     check = server_checks.check_orphans()
     assert check.state == "warning"
     assert f"(pid {os.getpid()})" in check.found and "`make stop`" in check.way_out
