@@ -58,7 +58,7 @@ def check_card(nvidia: Nvidia) -> Check:
     card = nvidia.card
     if card is None:
         found = nvidia.trouble if nvidia.driver else "none without a driver"
-        way_out = f"{nvidia.way_out} Without one, COURSE_PLACE=cpu runs the pocket model."
+        way_out = f"{nvidia.way_out} Without a card, COURSE_PLACE=cpu runs the pocket model."
         return Check("card", found, "an NVIDIA card ≥ 16 GB", "problem", way_out)
     found = f"{card.name}, {card.total / GIB:.1f} GiB"
     if card.total >= MIN_CARD * GIB:
@@ -181,6 +181,9 @@ def check_cuda(nvidia: Nvidia, torch: Torch) -> Check:
         )
         return Check(what, found, "a CUDA build", "problem", way_out)
     built_for = tuple(int(part) for part in torch.cuda.split("."))
+    if not nvidia.driver:
+        way_out = "See the line `NVIDIA driver`."
+        return Check(what, "no driver to ask", f"driver ≥ {torch.cuda}", "problem", way_out)
     known = ".".join(map(str, nvidia.cuda))
     found, expected = f"driver {known}, torch {torch.cuda}", f"driver ≥ {torch.cuda}"
     if nvidia.cuda >= built_for:

