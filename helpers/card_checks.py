@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +28,7 @@ TOKEN_BYTES = 147_456  # KV cache
 REQUESTS, LENGTH = 256, 16_384  # vLLM's default below 70 GiB, and the course's --max-model-len
 # Flags that change these terms.
 OTHER_TERMS = {"kv_cache_dtype", "quantization", "max_num_batched_tokens", "tensor_parallel_size"}
+LIMITS, NO_CLIPS = "limit_mm_per_prompt", r'video": 0\b'
 CUDA_HIDES = 0.47  # GiB of the driver's total that CUDA does not show
 LARGEST_SHARE = 0.90  # the most that the course asks for by itself
 SMALL_FLAGS = "--max-num-seqs 32 --max-model-len 8192"  # what a card of 16 GB has room for
@@ -107,8 +109,12 @@ def check_budget(card: Card, share: float, arguments: Mapping[str, object]) -> C
     """
     what = "VRAM for the flags"
     length, requests = arguments.get("max_model_len"), arguments.get("max_num_seqs", REQUESTS)
-    clips = '"video": 0' not in json.dumps(arguments.get("limit_mm_per_prompt", {}))
-    if OTHER_TERMS & arguments.keys() or not clips or {type(length), type(requests)} != {int}:
+    limits = {name: value for name, value in arguments.items() if name.startswith(LIMITS)}
+    if (
+        OTHER_TERMS & arguments.keys()
+        or re.search(NO_CLIPS, json.dumps(limits))
+        or {type(length), type(requests)} != {int}
+    ):
         return Check(what, "own flags, not counted", "notebook 07 counts")
     budget, needed = share * (card.total - CUDA_HIDES * GIB), count_smallest(requests, length)
     found, expected = f"{share:g} of it, {budget / GIB:.1f} GiB", f"≥ {needed / GIB:.1f} GiB"

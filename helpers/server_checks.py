@@ -8,7 +8,9 @@ from helpers.proxies import find_proxy
 from helpers.report import Check
 
 MISSING_V1 = "The address should end in /v1."
-IN_BETWEEN = "No vLLM answers this: a proxy or gateway in between does, or the server is starting."
+IN_BETWEEN = (
+    "A proxy or gateway in between answers, no vLLM: is the server running, is NO_PROXY right?"
+)
 HINTS = {401: "Set COURSE_API_KEY.", 403: "Set COURSE_API_KEY."} | dict.fromkeys(
     (407, 502, 503, 504), IN_BETWEEN
 )

@@ -501,6 +501,7 @@ def test_the_smallest_budget_is_the_planners(requests: int, length: int) -> None
         {"quantization": "fp8"},
         {"max_model_len": "8K"},
         {"limit_mm_per_prompt": {"image": 4, "video": 0}},
+        {"limit_mm_per_prompt.video": 0},
     ],
 )
 def test_flags_that_the_check_does_not_count(flags: dict) -> None:
