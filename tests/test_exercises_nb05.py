@@ -33,7 +33,8 @@ def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> 
 
 
 @pytest.mark.parametrize(
-    "answer", [3520, 3520.0, "3520", " 3,520 ", "3_520 tokens", np.int64(3520), np.float32(3520)]
+    "answer",
+    [3520, 3520.0, "3520", " 3,520 ", "3_520 tokens", "3520 visual tokens", np.int64(3520)],
 )
 def test_right_cost(answer: object) -> None:
     assert nb05.check_cost(answer), nb05.check_cost(answer).text
@@ -98,6 +99,7 @@ def build(frames: dict, form: str = "<{:.1f} seconds>", seconds: tuple = (1, 3, 
         "Second {}:",
         "Picture 2 of 4, taken at {} seconds",
         "{} sec (frame 24)",
+        "A clip of 8 s, at {} s",
     ],
 )
 def test_right_labels(frames: dict, form: str) -> None:
@@ -142,6 +144,12 @@ def test_wrong_messages(frames: dict) -> None:
         (content[:-1], "question is missing"),
         ([*content[:-1], text(" ")], "question is missing"),
         ([QUESTION, *content[:-1]], "question is missing"),
+        ([*content[:-1], text("?")], "question is missing"),
+        ([*content[:-1], text("<8.0 seconds>")], "question is missing"),
+        ([*content[:-1], *content], "there are 8"),
+        ([text("<5.0 seconds>"), *content], "the second of another one too: 5"),
+        ([text("<1.0 seconds> <3.0 seconds>"), *content[1:]], "the text says 3"),
+        ([text("<-1.0 seconds>"), *content[1:]], "the text says -1"),
         ([part for part in content if part["type"] != "text"], "no second is told"),
         ([*content[:2], content[3], *content[4:]], "Before picture 2 no second is told"),
         ([content[1], content[0], content[3], content[2], *content[4:]], "Before picture 1"),

@@ -27,13 +27,15 @@ WRONG_COSTS = {
 # Exercise 2: the seconds of the four frames, and how far from them a label may lie.
 SECONDS = (1, 3, 5, 7)
 NEAR = 0.3
+NUMBER = r"((?<!\w)-?\d+(?:\.\d+)?)"
+TIME = NUMBER + r"\s*s(?:ec\w*)?\b"
 
 
 def check_cost(answer: object) -> Verdict:
     """Exercise 1: the visual tokens of a clip of 4 s, 25 frames a second, 640×352 px."""
     if is_blank(answer):
         return BLANK
-    tokens = read_number(answer, "tokens?")
+    tokens = read_number(answer, "(visual)?tokens?")
     if tokens is None:
         return wrong("`answer` is to be one number, the visual tokens of the clip.")
     if tokens == COST:
@@ -58,7 +60,7 @@ def check_timed_messages(answer: object) -> Verdict:
     for number, (label, picture) in enumerate(zip(labels, pictures, strict=True), start=1):
         if fault := _find_fault(number, label, picture):
             return wrong(fault)
-    if not question:
+    if not _has_words(question):
         return wrong("The question is missing at the end: add a text part after the pictures.")
     return right("Each picture has its second before it: the model can tell when, not only what.")
 
@@ -66,13 +68,16 @@ def check_timed_messages(answer: object) -> Verdict:
 def _find_fault(number: int, label: str, picture: Image.Image) -> str:
     """Say what is wrong with one picture and the text before it; '' if nothing."""
     true = SECONDS[number - 1]
-    told = _read_second(label)
+    told = _read_seconds(label)
     if not any(abs(second - true) <= NEAR for second in _find_seconds(picture)):
         return f"Picture {number} is not the frame at {true} s: send the four in their order."
-    if told is None:
+    if not told:
         return f'Before picture {number} no second is told: put "<{true}.0 seconds>" there.'
-    if abs(told - true) > NEAR:
-        return f"Picture {number} is the frame at {true} s, and the text says {told:g}."
+    if abs(told[-1] - true) > NEAR:
+        return f"Picture {number} is the frame at {true} s, and the text says {told[-1]:g}."
+    others = [second for second in told if abs(second - true) > NEAR and second in SECONDS]
+    if others:
+        return f"Before picture {number} stands the second of another one too: {others[0]:g}."
     return ""
 
 
@@ -131,9 +136,12 @@ def _shrink(picture: Image.Image) -> bytes:
     return picture.convert("L").resize((48, 27)).tobytes()
 
 
-def _read_second(text: str) -> float | None:
-    """The number before "s" or "seconds", else the last number in the text."""
-    number = r"(\d+(?:\.\d+)?)"
-    marked = re.findall(number + r"\s*s(?:ec\w*)?\b", text, re.IGNORECASE)
-    found = marked or re.findall(number, text)
-    return float(found[-1]) if found else None
+def _read_seconds(text: str) -> list[float]:
+    """The numbers before "s" or "seconds"; without such, the last number in the text."""
+    found = re.findall(TIME, text, re.IGNORECASE) or re.findall(NUMBER, text)[-1:]
+    return [float(number) for number in found]
+
+
+def _has_words(text: str) -> bool:
+    """True if letters are left of a text without its times."""
+    return bool(re.search(r"[^\W\d_]", re.sub(TIME, "", text, flags=re.IGNORECASE)))
