@@ -1,6 +1,7 @@
 """The exercises of notebook 06: right answers in many forms, wrong ones with their reason."""
 
 import copy
+import sys
 
 import pytest
 
@@ -34,6 +35,8 @@ def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> 
         {"max_model_len": 4096, "gpu_memory_utilization": 0.9, "tensor_parallel_size": 1},
         {"max_model_len": 3090, "trust_remote_code": False, "seed": 0, "enforce_eager": False},
         {"max_model_len": 100_000, "gpu_memory_utilization": 0.95},
+        {"max_model_len": 16384, "kv_cache_dtype": "fp8", "quantization": "fp8"},
+        {"max_model_len": 16384, "limit_mm_per_prompt": {"video": 1}, "max_num_seqs": 1},
         {"max_model_len": 8192, "limit_mm_per_prompt": {"image": 0, "video": 1}, "dtype": "auto"},
         {"max_model_len": 8192, "gpu_memory_utilization": 0.5, "max_num_seqs": 4},
     ],
@@ -49,22 +52,33 @@ def test_right_engine(answer: dict) -> None:
     [
         ({}, "36 GiB"),
         ({"max_model_len": None}, "36 GiB"),
-        ({"max_model_len": 262_144}, "36.00 GiB of KV cache"),
-        ({"max_model_len": 131_072}, "18.00 GiB of KV cache"),
+        ({"max_model_len": 262_144}, "36.0 GiB of KV cache"),
+        ({"max_model_len": 131_072}, "18.0 GiB of KV cache"),
         ({"max_model_len": 2_048}, "too short"),
         ({"max_model_len": "16k"}, "whole number"),
         ({"max_model_len": True}, "whole number"),
         ({"max_model_len": 8192, "gpu_memory_utilization": 0.99}, "leaves 0.31 GiB"),
         ({"max_model_len": 8192, "gpu_memory_utilization": 1}, "leaves 0.00 GiB"),
-        ({"max_model_len": 8192, "gpu_memory_utilization": 0.2}, "less than the weights"),
-        ({"max_model_len": 65_536, "gpu_memory_utilization": 0.6}, "make it shorter"),
+        ({"max_model_len": 8192, "gpu_memory_utilization": 0.2}, "all but the KV cache"),
+        ({"max_model_len": 65_536, "gpu_memory_utilization": 0.6}, "are left for it"),
         ({"max_model_len": 8192, "gpu_memory_utilization": 90}, "above 0 and at most 1"),
         ({"max_model_len": 8192, "gpu_memory_utilization": "0.9"}, "a number between"),
         ({"max_model_len": 8192, "tensor_parallel_size": 2}, "one card"),
         ({"max_model_len": 8192, "tensor_parallel_size": 0}, "one card"),
         ({"max_model_len": 8192, "trust_remote_code": True}, "nothing here needs it"),
         ({"max_model_len": 8192, "gpu_memory_utilisation": 0.8}, "how it is spelled"),
-        ({"max_model_len": 8192, "max-num-seqs": 4}, "no argument 'max-num-seqs'"),
+        ({"max_model_len": 8192, "max-num-seqs": 4}, "in Python it is 'max_num_seqs'"),
+        ({"max-model-len": 4096}, "in Python it is 'max_model_len'"),
+        ({"--max-model-len": 4096}, "in Python it is 'max_model_len'"),
+        ({"model": "x", "max_model_len": 8192}, "names it already"),
+        ({"max_model_len": 8192, "limit_mm_per_prompt": {"video": 0}}, "refuses clips"),
+        ({"max_model_len": 8192, "limit_mm_per_prompt": '{"video":1}'}, "a dictionary, not"),
+        ({"max_model_len": 8192, "limit_mm_per_prompt": {"video": "1"}}, "limit_mm_per_prompt"),
+        ({"max_model_len": 115_000}, "are left for it"),
+        ({"max_model_len": 65_536, "dtype": "float32"}, "are left for it"),
+        ({"max_model_len": 8192, "max_num_seqs": "4"}, "max_num_seqs"),
+        ({"max_model_len": 8192, "enforce_eager": "no"}, "enforce_eager"),
+        ({"max_model_len": 8192, "dtype": "int4"}, "dtype"),
         ([("max_model_len", 8192)], "a dictionary"),
     ],
 )
@@ -72,6 +86,16 @@ def test_wrong_engine(answer: object, hint: str) -> None:
     verdict = nb06.check_engine(answer)
     assert not verdict
     assert hint in verdict.text
+
+
+def test_the_remote_place_has_neither_vllm_nor_qwen_vl_utils(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nb06, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "qwen_vl_utils", None)
+    assert nb06.check_engine({"max_model_len": 16384, "seed": 0})
+    assert "36 GiB" in nb06.check_engine({"seed": 0}).text
+    assert "is not here" in nb06.check_clip_messages(ask(clip(fps=1))).text
 
 
 # 2: a clip for 1,000 tokens
@@ -117,7 +141,10 @@ def test_right_clip(answer: list[dict]) -> None:
         (ask(clip(nframes=4)), "Only 4 frames"),
         (ask(clip(video_end=4.0, nframes=8, max_pixels=250 * CELL)), "go from 0.0 to"),
         (ask(clip(video_start=3.0, nframes=8, max_pixels=250 * CELL)), "go from 3.0 to"),
-        (ask(clip(max_pixels=100 * CELL)), "process_vision_info stops with AssertionError"),
+        (ask(clip(max_pixels=57 * CELL)), "lower min_pixels too"),
+        (ask(clip(fps=2, max_pixels=127 * CELL)), "lower min_pixels too"),
+        (ask(clip(fps=-1)), "Only 4 frames"),
+        (ask(clip(fps=1, max_pixels=250 * CELL), "?"), "The question is missing"),
         (ask(clip(fps=1, nframes=8)), "takes fps or nframes, not both"),
         (ask(clip(), " "), "The question is missing"),
         (ask(clip(), None), "The question is missing"),

@@ -14,7 +14,9 @@ def test_blank(check: Callable) -> None:
     assert not verdict and "Nothing here yet" in verdict.text
 
 
-@pytest.mark.parametrize("answer", [6.82, 7, "7 requests", 8_044_544_000 / (147_456 * 8000), 6.8])
+@pytest.mark.parametrize(
+    "answer", [6.82, 7, "7 requests", "7 at once", 8_044_544_000 / (147_456 * 8000), 6.8]
+)
 def test_balance_right(answer: object) -> None:
     assert nb09.check_balance(answer)
 
@@ -26,6 +28,11 @@ def test_balance_right(answer: object) -> None:
         (0.1466, "other way round"),
         (6, "divide the weights"),
         (None, "is no number"),
+        ([6.82], "is no number"),
+        (True, "is no number"),
+        ("7 or 8", "is no number"),
+        (14, "divide the weights"),
+        (-7, "divide the weights"),
     ],
 )
 def test_balance_wrong(answer: object, hint: str) -> None:
@@ -53,11 +60,6 @@ def find_by_hand(levels: list, most: float) -> int | None:
     return best
 
 
-@pytest.mark.parametrize("answer", [find_by_quantile, find_by_hand])
-def test_highest_load_right(answer: object) -> None:
-    assert nb09.check_highest_load(answer)
-
-
 def use_median(levels: list, most: float) -> int | None:
     good = [level.at_once for level in levels if level.quantile("ttft", 0.5) <= most]
     return max(good, default=None)
@@ -75,6 +77,26 @@ def use_worst(levels: list, most: float) -> int | None:
 def forget_errors(levels: list, most: float) -> int | None:
     good = [level.at_once for level in levels if level.quantile("ttft", 0.95) <= most]
     return max(good, default=None)
+
+
+def stay_below(levels: list, most: float) -> int | None:
+    kept = [
+        level.at_once
+        for level in levels
+        if len(level.good) == len(level.timings) and level.quantile("ttft", 0.95) < most
+    ]
+    return max(kept, default=None)
+
+
+def empty_the_list(levels: list, most: float) -> int | None:
+    found = find_by_quantile(levels, most)
+    levels.clear()
+    return found
+
+
+@pytest.mark.parametrize("answer", [find_by_quantile, find_by_hand, empty_the_list])
+def test_highest_load_right(answer: object) -> None:
+    assert nb09.check_highest_load(answer)
 
 
 def take_the_last(levels: list, most: float) -> int | None:
@@ -95,6 +117,7 @@ def demand_one(levels: list, most: float) -> int:
         (use_median, "the median is 0.1 s"),
         (use_worst, "instead of 8 where 1 of 40"),
         (forget_errors, "where requests failed at 16"),
+        (stay_below, "exactly as long as allowed"),
         (take_the_last, "in another order"),
         (demand_one, "where even one request"),
         (lambda levels, most: print(levels), "It returns None instead of 4"),

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+import re
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,18 +11,16 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from helpers.errors import CourseError
 from helpers.exercises import BLANK, Verdict, is_blank, right, wrong
-from helpers.places import MEDIA
+from helpers.memory import Plan, make_card, plan_memory, read_settings
+from helpers.places import GIB, MEDIA
+from helpers.shapes import QWEN3_VL_4B
 
-GIB = 2**30
-
-# Exercise 1: one RTX 5090. The figures are those of the notebook's text and of notebook 02:
-# weights as vLLM 0.26 reports them, the largest picture and clip as 0.11 reserves for them.
-CARD = 31.4 * GIB  # of the 32 GB it is sold with, what a program sees
-WEIGHTS = 8.27 * GIB
-WORKING_MEMORY = 3.1 * GIB
-OUTSIDE = 1.01 * GIB  # CUDA graphs, not counted in the share
-KV_BYTES = 2 * 36 * 8 * 128 * 2  # a token of Qwen3-VL-4B: K and V, layers, heads, numbers, bytes
+# Exercise 1: one RTX 5090 of 31.84 GiB by nvidia-smi, and what `LLM` takes on such a card unless
+# it is told (vLLM 0.11.0; a server has smaller batches).
+CARD = make_card("RTX 5090", 31.84)
+OFFLINE = {"max_num_batched_tokens": 8192, "max_num_seqs": 256}
 NEEDED = 2_090 + 1_000
 WHOLE = 262_144
 
@@ -38,43 +37,42 @@ def check_engine(answer: object) -> Verdict:
         return BLANK
     if not isinstance(answer, dict) or not all(isinstance(name, str) for name in answer):
         return wrong("`answer` is to be a dictionary such as {'seed': 0}, names as text.")
-    fault = _find_share_fault(answer) or _find_length_fault(answer) or _find_other_fault(answer)
-    if fault:
+    if fault := _find_name_fault(answer) or _find_value_fault(answer):
         return wrong(fault)
-    length = answer["max_model_len"]
+    try:
+        plan = plan_memory(QWEN3_VL_4B, read_settings(OFFLINE | answer), card=CARD)
+    except (CourseError, TypeError) as error:
+        return wrong(str(error))
+    if fault := _find_memory_fault(plan):
+        return wrong(fault)
     return right(
-        f"It starts: {length:,} tokens at most need {length * KV_BYTES / GIB:.2f} GiB of KV "
-        "cache, and the request fits."
+        f"It starts: {plan.start.length:,} tokens at most need "
+        f"{plan.start.request_bytes / GIB:.2f} GiB of KV cache, and the request fits."
     )
 
 
-def _find_share_fault(answer: dict) -> str:
-    share = answer.get("gpu_memory_utilization", 0.9)
-    if isinstance(share, bool) or not isinstance(share, int | float):
-        return f"gpu_memory_utilization is to be a number between 0 and 1, not {share!r}."
-    if not 0 < share <= 1:
-        return f"gpu_memory_utilization is a share of the card, above 0 and at most 1, not {share}."
-    if (1 - share) * CARD < OUTSIDE + GIB / 2:
-        left = (1 - share) * CARD / GIB
-        return (
-            f"gpu_memory_utilization={share} leaves {left:.2f} GiB of the card for CUDA graphs "
-            "(about 1 GiB), the desktop and everybody else: 0.9 is plenty."
-        )
-    if share * CARD < WEIGHTS + WORKING_MEMORY:
-        return (
-            f"gpu_memory_utilization={share} is {share * CARD / GIB:.1f} GiB, less than the "
-            f"weights ({WEIGHTS / GIB:.1f}) and their working memory."
-        )
+def _find_name_fault(answer: dict) -> str:
+    if "model" in answer:
+        return "Leave the model out: LLM(model=…, **answer) names it already."
+    for name in sorted(set(answer) - (_list_engine_arguments() or set(answer))):
+        if "-" in name:
+            return f"{name!r} is the server's spelling: in Python it is {_spell(name)!r}."
+        return f"LLM has no argument {name!r}: look at how it is spelled."
     return ""
 
 
-def _find_length_fault(answer: dict) -> str:
-    """What is wrong with max_model_len, given a share that passed."""
-    length = answer.get("max_model_len")
+def _spell(flag: str) -> str:
+    return flag.lstrip("-").replace("-", "_")
+
+
+def _find_value_fault(answer: dict) -> str:
+    """What is wrong with single values, the length, the share and the media first."""
+    length, share = answer.get("max_model_len"), answer.get("gpu_memory_utilization", 0.9)
+    limits = answer.get("limit_mm_per_prompt")
     if length is None:
         return (
             f"max_model_len is missing, so it is {WHOLE:,} tokens, and vLLM wants "
-            f"{WHOLE * KV_BYTES / GIB:.0f} GiB of KV cache to start."
+            f"{WHOLE * QWEN3_VL_4B.token_bytes(2) / GIB:.0f} GiB of KV cache to start."
         )
     if isinstance(length, bool) or not isinstance(length, int):
         return f"max_model_len is to be a whole number of tokens, not {length!r}."
@@ -82,31 +80,48 @@ def _find_length_fault(answer: dict) -> str:
         return (
             f"max_model_len={length} is too short: prompt and reply together are {NEEDED:,} tokens."
         )
-    share = answer.get("gpu_memory_utilization", 0.9)
-    room = share * CARD - WEIGHTS - WORKING_MEMORY
-    if length * KV_BYTES > room:
-        return (
-            f"max_model_len={length} needs {length * KV_BYTES / GIB:.2f} GiB of KV cache, and "
-            f"about {room / GIB:.2f} GiB are left for it: make it shorter."
-        )
-    return ""
+    if isinstance(share, bool) or not isinstance(share, int | float):
+        return f"gpu_memory_utilization is to be a number between 0 and 1, not {share!r}."
+    if not 0 < share <= 1:
+        return f"gpu_memory_utilization is a share of the card, above 0 and at most 1, not {share}."
+    if limits is not None and not isinstance(limits, dict):
+        return f"limit_mm_per_prompt is to be a dictionary, not {limits!r}."
+    if limits and limits.get("video", 1) == 0:
+        return "limit_mm_per_prompt refuses clips, and the request is one."
+    return _find_needless(answer)
 
 
-def _find_other_fault(answer: dict) -> str:
+def _find_needless(answer: dict) -> str:
     cards = answer.get("tensor_parallel_size", 1)
     if cards != 1 or isinstance(cards, bool):
         return f"tensor_parallel_size={cards!r}: there is one card, so it is 1, or left out."
     if answer.get("trust_remote_code"):
         return "trust_remote_code lets code from the model's folder run, and nothing here needs it."
-    unknown = sorted(set(answer) - _list_engine_arguments())
-    if unknown:
-        return f"LLM has no argument {unknown[0]!r}: look at how it is spelled."
     return ""
 
 
+def _find_memory_fault(plan: Plan) -> str:
+    """Why the start fails, or leaves too little of the card to everybody else; '' if neither."""
+    share = plan.start.settings.gpu_memory_utilization
+    left = (1 - share) * plan.start.total
+    if left < plan.beside + GIB / 2:
+        return (
+            f"gpu_memory_utilization={share} leaves {left / GIB:.2f} GiB of the card for what vLLM "
+            "takes beside its share (CUDA graphs, notebook 02), the desktop and everybody else: "
+            "0.9 is plenty."
+        )
+    return f"It does not start: {plan.reason}" if plan.shortage else ""
+
+
 def _list_engine_arguments() -> set[str]:
-    """The names that `LLM` accepts beside `model`, read in vLLM's source: importing it is slow."""
-    folder = Path(find_spec("vllm").origin).parent
+    """The names that `LLM` accepts beside `model`, read in vLLM's source: importing it is slow.
+
+    Empty on the remote place, which has no vLLM.
+    """
+    found = find_spec("vllm")
+    if found is None:
+        return set()
+    folder = Path(found.origin).parent
     tree = ast.parse((folder / "engine" / "arg_utils.py").read_text(encoding="utf-8"))
     classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
     fields = next(node for node in classes if node.name == "EngineArgs").body
@@ -169,7 +184,7 @@ def _has_question(contents: list) -> bool:
     for content in contents:
         if isinstance(content, list):
             texts += [part.get("text") for part in content if isinstance(part, dict)]
-    return any(isinstance(text, str) and text.strip() for text in texts)
+    return any(isinstance(text, str) and re.search(r"[^\W\d_]", text) for text in texts)
 
 
 def _check_clip_path(video: object) -> None:
@@ -186,13 +201,20 @@ def _check_clip_path(video: object) -> None:
 
 def _read_clip(answer: list) -> tuple:
     """What `process_vision_info` makes of the messages: (frames, metadata) of the clip."""
-    from qwen_vl_utils import process_vision_info
-
+    try:
+        from qwen_vl_utils import process_vision_info
+    except ImportError:
+        raise ValueError("qwen_vl_utils is not here: the remote place has no engine.") from None
     try:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")  # torchvision announces the end of its decoder
             _, videos, _ = process_vision_info(answer, True, True, image_patch_size=16)
     except Exception as error:
+        if "greater than or equal to min_pixels" in str(error):
+            raise ValueError(
+                "max_pixels is below min_pixels, which is 128 * 32 * 32 unless you say: lower "
+                "min_pixels too."
+            ) from error
         raise ValueError(
             f"process_vision_info stops with {type(error).__name__}: {error}"
         ) from error

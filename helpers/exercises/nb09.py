@@ -51,7 +51,7 @@ def check_balance(answer: object) -> Verdict:
     """Exercise 1: requests of 8,000 tokens whose KV is as large as the weights of a step."""
     if is_blank(answer):
         return BLANK
-    requests = read_number(answer, "requests?")
+    requests = read_number(answer, "(requests?)?(atonce)?")
     if requests is None:
         return wrong(f"{answer!r} is no number: give a number of requests.")
     if BALANCE - 0.1 <= requests <= math.ceil(BALANCE):
@@ -78,7 +78,7 @@ def check_highest_load(answer: object) -> Verdict:
             return wrong(f"Your function stops with {trouble} {meaning}.")
         if found != expected or isinstance(found, bool):
             return wrong(f"It returns {found!r} instead of {expected!r} {meaning}.")
-    return right("Six sweeps, six right answers: errors and the slowest twentieth count.")
+    return right("Seven sweeps, seven right answers: errors and the slowest twentieth count.")
 
 
 def _call(
@@ -86,7 +86,7 @@ def _call(
 ) -> tuple[object, str]:
     """Return what the learner's function returns, and its exception in words, or ''."""
     try:
-        return answer(levels, most), ""
+        return answer(list(levels), most), ""
     except Exception as error:
         return None, f"{type(error).__name__} ({error})"
 
@@ -104,6 +104,7 @@ def _make_cases() -> list[tuple[list[MadeLevel], float, int | None, str]]:
     broken = [*rising[:2], level(16, *[0.1] * 10, errors=6), level(32, errors=8)]
     return [
         (rising, 0.5, 4, "on a sweep of 1, 4 and 16 at once with TTFTs of 0.1, 0.3 and 0.9 s"),
+        (rising, 0.3, 4, "where 4 at once wait exactly as long as allowed"),
         (rising[::-1], 0.5, 4, "when the levels come in another order"),
         (slow_tail, 0.5, 1, "where 4 of 20 requests at 8 at once wait 2 s (the median is 0.1 s)"),
         (one_late, 0.5, 8, "where 1 of 40 requests waits 2 s (the 95th percentile is 0.1 s)"),
