@@ -72,6 +72,7 @@ def test_right_engine(answer: dict) -> None:
         ({"--max-model-len": 4096}, "in Python it is 'max_model_len'"),
         ({"model": "x", "max_model_len": 8192}, "names it already"),
         ({"max_model_len": 8192, "limit_mm_per_prompt": {"video": 0}}, "refuses clips"),
+        ({"max_model_len": 8192, "limit_mm_per_prompt": {"video": {"count": 0}}}, "refuses clips"),
         ({"max_model_len": 8192, "limit_mm_per_prompt": '{"video":1}'}, "a dictionary, not"),
         ({"max_model_len": 8192, "limit_mm_per_prompt": {"video": "1"}}, "limit_mm_per_prompt"),
         ({"max_model_len": 115_000}, "are left for it"),

@@ -24,7 +24,7 @@ from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from helpers.places import MEDIA, Place
 from helpers.server import Server
 from tests.conftest import ROOT
-from tests.load_client import find_cells, make_client, run
+from tests.load_client import WANTED, find_cells, make_client, run
 
 CHUNK = {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]}
 USAGE = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}}
@@ -218,23 +218,69 @@ def test_a_request_that_takes_too_long_is_an_error(
 def test_an_interrupt_in_the_notebook_keeps_the_finished_levels(fake: FakeServer) -> None:
     """The client's cells in a real kernel, and the interrupt that JupyterLab's ■ sends."""
     fake.behave = lambda number, handler: number > 4 and (time.sleep(10) or True)
-    setup = f"""
-from types import SimpleNamespace
-place = SimpleNamespace(name="cpu", base_url="{fake.url}", api_key="EMPTY")
-MODEL = "fake"
-"""
     sweep_cell = """
 levels = []
 await sweep(load_client, make_text, (1, 2, 4), levels, 4)
 """
     after = ["print([level.at_once for level in levels])", "plot_sweep({'text': levels})"]
-    cells = [setup, *find_cells(), sweep_cell, *after]
+    cells = [set_up(fake), *find_cells(), sweep_cell, *after]
     replies = asyncio.run(run_cells(cells, lambda: fake.seen > 4))
     *before, swept, kept, plotted = replies
     assert {reply["status"] for reply in (*before, kept, plotted)} == {"ok"}, replies
     assert swept["status"] == "error"  # the cell ends, and with it whatever it would do next
     assert "Interrupted at 2 at once; finished levels kept: 1." in swept["text"]
     assert kept["text"] == "[1]\n"
+
+
+def test_an_interrupted_request_shows_nothing_of_aiohttp(fake: FakeServer) -> None:
+    fake.behave = lambda number, handler: time.sleep(10) or True
+    ask = "await measure_request(load_client, make_text(), 4)"
+    cells = [set_up(fake), *find_cells(), ask, "1 + 1"]
+    *_, asked, after = asyncio.run(run_cells(cells, lambda: fake.seen > 0))
+    assert (asked["status"], after["status"]) == ("error", "ok")
+    shown = "".join(asked["traceback"])
+    assert "measure_request" in shown and "aiohttp/" not in shown
+
+
+@pytest.mark.parametrize("where", ["start", "measure"])
+def test_an_interrupt_while_a_server_starts_or_is_measured(fake: FakeServer, where: str) -> None:
+    """The two functions that change the server, with a `Server` that says where it is."""
+    stub = f"""
+import urllib.request
+class ServerError(Exception): pass
+def reach(where):
+    if where == "{where}":
+        urllib.request.urlopen("{fake.url}", data=b"").read()
+class Server:
+    def __init__(self, *_, **__): pass
+    def stop(self): return "Stopped."
+    def start(self):
+        reach("start")
+        time.sleep({10 if where == "start" else 0})
+        return self
+    def __enter__(self): return self
+    def __exit__(self, *_): print("Stopped again.")
+def find_place(): return place
+async def measure():
+    reach("measure")
+    for _ in range(100):
+        await asyncio.sleep(0.1)
+"""
+    made = find_cells((*WANTED, r"^def start_server", r"^async def serve_and_measure"))
+    cells = [set_up(fake), *made, stub, "await serve_and_measure([], measure)", "1 + 1"]
+    *_, served, after = asyncio.run(run_cells(cells, lambda: fake.seen > 0))
+    assert (served["status"], after["status"]) == ("error", "ok"), served
+    assert "Interrupted: the server is stopped." in served["text"]
+    assert ("Stopped again." in served["text"]) == (where == "measure")
+    assert served["seconds"] < 5
+
+
+def set_up(fake: FakeServer) -> str:
+    return f"""
+from types import SimpleNamespace
+place = SimpleNamespace(name="cpu", base_url="{fake.url}", api_key="EMPTY")
+MODEL = "fake"
+"""
 
 
 async def run_cells(cells: list[str], interrupt: Callable[[], bool]) -> list[dict]:
@@ -255,15 +301,16 @@ async def run_cells(cells: list[str], interrupt: Callable[[], bool]) -> list[dic
 
 
 async def run_cell(client: AsyncKernelClient, code: str) -> dict:
-    """The cell's status and error, and what it printed under "text"."""
+    """The cell's status and error, what it printed under "text", and how many "seconds" it took."""
     text: list[str] = []
+    begin = time.monotonic()
 
     def keep(message: dict) -> None:
         if message["msg_type"] == "stream":
             text.append(message["content"]["text"])
 
     reply = await client.execute_interactive(code, timeout=60, output_hook=keep)
-    return reply["content"] | {"text": "".join(text)}
+    return reply["content"] | {"text": "".join(text), "seconds": time.monotonic() - begin}
 
 
 async def interrupt_when(manager: AsyncKernelManager, true: Callable[[], bool]) -> None:

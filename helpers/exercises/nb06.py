@@ -43,7 +43,7 @@ def check_engine(answer: object) -> Verdict:
         plan = plan_memory(QWEN3_VL_4B, read_settings(OFFLINE | answer), card=CARD)
     except (CourseError, TypeError) as error:
         return wrong(str(error))
-    if fault := _find_memory_fault(plan):
+    if fault := _find_plan_fault(plan):
         return wrong(fault)
     return right(
         f"It starts: {plan.start.length:,} tokens at most need "
@@ -86,8 +86,6 @@ def _find_value_fault(answer: dict) -> str:
         return f"gpu_memory_utilization is a share of the card, above 0 and at most 1, not {share}."
     if limits is not None and not isinstance(limits, dict):
         return f"limit_mm_per_prompt is to be a dictionary, not {limits!r}."
-    if limits and limits.get("video", 1) == 0:
-        return "limit_mm_per_prompt refuses clips, and the request is one."
     return _find_needless(answer)
 
 
@@ -100,8 +98,10 @@ def _find_needless(answer: dict) -> str:
     return ""
 
 
-def _find_memory_fault(plan: Plan) -> str:
-    """Why the start fails, or leaves too little of the card to everybody else; '' if neither."""
+def _find_plan_fault(plan: Plan) -> str:
+    """Why the start fails, refuses the clip, or leaves others too little of the card; else ''."""
+    if plan.start.settings.limit_mm_per_prompt.get("video", 1) < 1:
+        return "limit_mm_per_prompt refuses clips, and the request is one."
     share = plan.start.settings.gpu_memory_utilization
     left = (1 - share) * plan.start.total
     if left < plan.beside + GIB / 2:
