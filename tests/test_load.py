@@ -1,7 +1,7 @@
 """The load client of notebook 09 when things go wrong, and the table of figures beside it.
 
 Its cells run here against a small HTTP server that streams as vLLM does and misbehaves on demand;
-the last test loses a real one.
+one test loses a real one. ■ is pressed as JupyterLab does it, in notebook 06's engine start too.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
+import psutil
 import pytest
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
 
@@ -309,7 +310,7 @@ async def run_cell(client: AsyncKernelClient, code: str) -> dict:
         if message["msg_type"] == "stream":
             text.append(message["content"]["text"])
 
-    reply = await client.execute_interactive(code, timeout=60, output_hook=keep)
+    reply = await client.execute_interactive(code, timeout=150, output_hook=keep)
     return reply["content"] | {"text": "".join(text), "seconds": time.monotonic() - begin}
 
 
@@ -318,6 +319,25 @@ async def interrupt_when(manager: AsyncKernelManager, true: Callable[[], bool]) 
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.3)
     await manager.interrupt_kernel()
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_notebook_06_starts_its_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM swallows a KeyboardInterrupt there (`zmq_socket_ctx`), and waits for ten minutes."""
+    notebook = json.loads((ROOT / "notebooks/06_reason_over_video_offline.ipynb").read_text())
+    sources = ["".join(cell["source"]) for cell in notebook["cells"]]
+    start = next(source for source in sources if "llm = LLM(" in source)
+    monkeypatch.setenv("COURSE_PLACE", "cpu")
+
+    def engine_is_starting() -> bool:
+        children = psutil.Process().children(recursive=True)
+        words = [child.as_dict(["cmdline"])["cmdline"] or [] for child in children]
+        return any("--multiprocessing-fork" in one for one in words)
+
+    started, after = asyncio.run(run_cells([start, "1 + 1"], engine_is_starting))
+    assert (started["status"], started["ename"]) == ("error", "SystemExit"), started
+    assert started["evalue"] == "Interrupted: there is no engine."
+    assert after["status"] == "ok"
 
 
 @pytest.mark.slow
