@@ -4,6 +4,7 @@ Its cells run here against a small HTTP server that streams as vLLM does and mis
 one test loses a real one. ■ is pressed as JupyterLab does it, in notebook 06's engine start too.
 """
 
+import ast
 import asyncio
 import contextlib
 import csv
@@ -27,6 +28,7 @@ from helpers.server import Server
 from tests.conftest import ROOT
 from tests.load_client import WANTED, find_cells, make_client, run
 
+AS_A_CELL = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 CHUNK = {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]}
 USAGE = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}}
 ERROR = {"error": {"message": "EngineCore encountered an issue.", "code": 500}}
@@ -358,6 +360,24 @@ def test_a_real_server_killed_in_the_middle(
     assert [level.at_once for level in levels] == [1, 2, 4]
     assert "Stopped at 4 at once; finished levels kept: 2." in said
     assert "No server answers" in said
+
+
+@pytest.mark.parametrize("notebook", ["05", "06", "09"])
+def test_no_cell_takes_the_name_of_a_function(notebook: str) -> None:
+    """Else a cell that calls it fails when it is run again after the other one."""
+    (path,) = (ROOT / "notebooks").glob(f"{notebook}_*.ipynb")
+    cells = json.loads(path.read_text())["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    lines = [line for one in code for line in compile(one, str(path), "exec", AS_A_CELL).body]
+    made = {line.name for line in lines if isinstance(line, ast.FunctionDef)}
+    names = [
+        node
+        for line in lines
+        if not isinstance(line, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        for node in ast.walk(line)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+    assert not made & {node.id for node in names}
 
 
 def test_the_table_of_gpu_figures_says_whose_each_is() -> None:
