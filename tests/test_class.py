@@ -48,7 +48,6 @@ class Outcome:
 
 def ask_all(server: Server, goes_on: Callable[[int], bool], clients: int = CLIENTS) -> Outcome:
     """Let the clients talk, one talk after the other while `goes_on(talks so far)` is true."""
-    client = OpenAI(base_url=server.place.base_url, api_key="EMPTY", max_retries=0, timeout=120)
 
     def attend(_: int) -> Outcome:
         whole, talks = Outcome(), 0
@@ -57,8 +56,11 @@ def ask_all(server: Server, goes_on: Callable[[int], bool], clients: int = CLIEN
             talks += 1
         return whole
 
-    outcome = Outcome()
-    with ThreadPoolExecutor(clients) as pool:
+    outcome, url = Outcome(), server.place.base_url
+    with (
+        OpenAI(base_url=url, api_key="EMPTY", max_retries=0, timeout=120) as client,
+        ThreadPoolExecutor(clients) as pool,
+    ):
         for part in pool.map(attend, range(clients)):
             outcome.add(part)
     return outcome
