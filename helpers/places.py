@@ -58,6 +58,7 @@ SERVER_ONLY = {
     "--trust-request-mm-kwargs",
 }
 MIN_CARD = 15.0  # GiB: a card sold as "16 GB" shows a little less
+SMALL_CARD = 18.0  # GiB: below it the profile asks for less
 # Flags that take the server away from its clients, and what to do instead.
 REFUSED_FLAGS = {
     "--host": "the course's server is for this machine alone; for others start your own as "
@@ -267,7 +268,14 @@ def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
 
 
 def _gpu_profile(card: Card | None) -> dict:
-    """The 4B model in bf16 on one card of 16 GB or more; made for the RTX 5090's 32 GB."""
+    """The 4B model in bf16 on one card of 16 GB or more; made for the RTX 5090's 32 GB.
+
+    On 16 GB vLLM 0.11 has room for one shorter request, and only with few requests at once:
+    the sampler's memory is theirs too (notebook 07).
+    """
+    small = card is not None and card.total < SMALL_CARD * GIB
+    length = "8192" if small else "16384"
+    few = (Flag("--max-num-seqs", "32", "Fewer requests at once: on 16 GB they take the room."),)
     return {
         "model_path": MODELS / MODEL_ID,
         "served_model_name": "Qwen3-VL-4B-Instruct",
@@ -277,7 +285,8 @@ def _gpu_profile(card: Card | None) -> dict:
             "CUDA_VISIBLE_DEVICES": "0",
         },
         "flags": (
-            Flag("--max-model-len", "16384", "Longest request, prompt and reply, in tokens."),
+            Flag("--max-model-len", length, "Longest request, prompt and reply, in tokens."),
+            *(few if small else ()),
             Flag(
                 "--gpu-memory-utilization",
                 f"{memory_share(card):.2f}",

@@ -69,7 +69,7 @@ def say_no_cache(_: re.Match, log: str) -> str:
         return f"{begin} Only that helps: {smaller}."
     video = ""
     if "(v0.11" in log or "version 0.11" in log or not missing:
-        video = "; on vLLM 0.11 `--limit-mm-per-prompt '{\"video\": 0}'` frees about 1.6 GiB"
+        video = "; on vLLM 0.11 `--limit-mm-per-prompt '{\"video\": 0}'` frees about 1.4 GiB"
     if missing and missing > 1.6:
         video = ""
     if share is None:

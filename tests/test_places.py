@@ -13,8 +13,10 @@ import pytest
 
 from helpers import places, proxies, versions
 from helpers.card import Card, Nvidia
+from helpers.memory import plan_memory, read_settings
 from helpers.places import GIB, MEDIA, Place, PlaceError, find_place, memory_share
 from helpers.server import Server
+from helpers.shapes import QWEN3_VL_4B
 
 
 def make_card(name: str, total: float, free: float) -> Card:
@@ -54,6 +56,18 @@ def test_a_large_card_makes_the_place_gpu(monkeypatch: pytest.MonkeyPatch) -> No
     assert "RTX 5090" in place.reason
     assert value(place, "--gpu-memory-utilization") == "0.90"
     assert place.served_model_name == "Qwen3-VL-4B-Instruct"
+
+
+@pytest.mark.parametrize(("total", "length"), [(15.99, 8192), (23.99, 16384), (31.84, 16384)])
+def test_the_gpu_profile_starts_on_every_card_that_chooses_it(
+    monkeypatch: pytest.MonkeyPatch, total: float, length: int
+) -> None:
+    card = make_card("a card", total, total)
+    put_in(monkeypatch, card)
+    arguments = find_place().engine_arguments()
+    assert arguments["max_model_len"] == length
+    plan = plan_memory(QWEN3_VL_4B, read_settings(arguments, {}), card=card, version="0.11.0")
+    assert plan.starts, plan.reason
 
 
 def test_a_small_card_leaves_the_place_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
