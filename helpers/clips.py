@@ -1,6 +1,7 @@
 """Check a clip before it is sent, turn it into a data URL, take and lay out its frames."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,11 +15,12 @@ from helpers.media_files import (
     check_aspect,
     check_file,
     name_file,
+    open_file,
     read_file,
     say_bytes,
-    say_unreadable,
     write_data_url,
 )
+from helpers.versions import REFERENCE, find_stack
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -34,11 +36,18 @@ MAX_FRAMES = 18_000  # 300 s at 60 a second: the server unpacks each of them to 
 MAX_FRAME_PIXELS = 4096 * 2304  # a bit over 4K: 32 such frames are 0.9 GB of the server's memory
 MIN_FRAME_SIDE = 32  # one visual token; Qwen3VLVideoProcessor refuses less
 MIN_FRAMES = 2  # Qwen3-VL looks at frames in pairs
+SOUND_STEP = 0.25  # s: more than any packet of sound holds
+MAX_DRIFT = 0.25  # s: half of the step between two frames that the model looks at
+CONVERT = "`ffmpeg -i {name} -vf fps=30 even.mp4`"
 
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """A clip that was decoded to its end; `seconds` is frames / fps, as the server counts."""
+    """A clip that was decoded to its end; frames, fps and seconds are what the server counts.
+
+    `seconds` is frames / fps, and `drift` how far, in seconds, the time of a frame is from its
+    number / fps, which is the time that the model is told.
+    """
 
     path: Path
     container: str
@@ -49,13 +58,23 @@ class ClipInfo:
     frames: int
     seconds: float
     bytes: int
+    drift: float = 0.0
 
     def __str__(self) -> str:
         kind = f"{self.container} ({self.codec}), {self.width}×{self.height} px"
         length = f"{self.frames} frames, {self.fps:g} a second, {self.seconds:.2f} s"
-        return f"{self.path.name}: {kind}, {length}, {say_bytes(self.bytes)}"
+        return f"{self.path.name}: {kind}, {length}, {say_bytes(self.bytes)}{self._warning}"
 
     __repr__ = __str__
+
+    @property
+    def _warning(self) -> str:
+        if self.drift <= MAX_DRIFT:
+            return ""
+        return (
+            f". ⚠️ Its frames are not evenly spaced: the model is told times that are up to "
+            f"{self.drift:.1f} s wrong, so convert it: {CONVERT.format(name=self.path.name)}"
+        )
 
     def _repr_markdown_(self) -> str:
         return f"✅ {self}"
@@ -71,13 +90,22 @@ def check_clip(path: str | Path) -> ClipInfo:
     size = check_file(path, MAX_FILE_BYTES)
     with open_clip(path) as container:
         stream = find_video(container, path)
-        announced = count_announced(container, stream)
+        announced, fps = count_announced(container, stream), float(find_rate(stream))
         check_limits(stream, announced, path)
-        frames = sum(1 for _ in decode_frames(container, stream, path))
-        check_frame_count(frames, announced, path)
+        times = [frame.time for frame in decode_frames(container, stream, path)]
+        length = find_length(container, stream)
         kind, codec = CONTAINERS.get(container.format.name, "mp4"), stream.codec_context.name
-        fps, width, height = float(stream.guessed_rate), stream.width, stream.height
-    return ClipInfo(path, kind, codec, width, height, fps, frames, frames / fps, size)
+        width, height = stream.width, stream.height
+    if len(times) < announced:
+        explain_missing(path, times, announced, length)
+    frames = count_taken(len(times), announced)
+    if len(times) < MIN_FRAMES:
+        raise MediaError(
+            f"{name_file(path)} has one frame, and Qwen3-VL looks at a clip's frames in pairs: "
+            "send it as a picture instead."
+        )
+    drift = measure_drift(times, fps)
+    return ClipInfo(path, kind, codec, width, height, fps, frames, frames / fps, size, drift)
 
 
 def clip_data_url(path: str | Path) -> str:
@@ -130,26 +158,32 @@ def contact_sheet(path: str | Path, frames: int = 8, *, columns: int = 4) -> Ima
     return sheet
 
 
-def open_clip(path: Path) -> "InputContainer":
+@contextmanager
+def open_clip(path: Path) -> Iterator["InputContainer"]:
     """Open a clip with FFmpeg, kept to the container formats that the course accepts."""
     import av
 
-    try:
-        return av.open(str(path), options={"format_whitelist": READABLE})
-    except PermissionError as error:
-        raise MediaError(say_unreadable(path, error)) from error
-    except av.FFmpegError as error:
-        with path.open("rb") as file:
-            starts_like_mp4 = file.read(12)[4:8] == b"ftyp"
-        if starts_like_mp4:
-            raise MediaError(
-                f"{name_file(path)} is an MP4 whose index (the moov atom) is missing or broken, as "
-                "after an interrupted recording or download: record or download it again."
-            ) from error
-        raise MediaError(
-            f"{name_file(path)} is not an MP4, MOV, MKV, WebM or AVI clip: convert it to MP4, or "
-            "check it with check_image if it is a picture."
-        ) from error
+    with open_file(path, MAX_FILE_BYTES) as file:
+        try:
+            container = av.open(file, options={"format_whitelist": READABLE})
+        except av.FFmpegError as error:
+            file.seek(0)
+            raise MediaError(say_unopened(path, file.read(12))) from error
+        with container:
+            yield container
+
+
+def say_unopened(path: Path, start: bytes) -> str:
+    """Why FFmpeg cannot open a file that begins with these bytes."""
+    if start[4:8] == b"ftyp":
+        return (
+            f"{name_file(path)} is an MP4 whose index (the moov atom) is missing or broken, as "
+            "after an interrupted recording or download: record or download it again."
+        )
+    return (
+        f"{name_file(path)} is not an MP4, MOV, MKV, WebM or AVI clip: convert it to MP4, or "
+        "check it with check_image if it is a picture."
+    )
 
 
 def find_video(container: "InputContainer", path: Path) -> "VideoStream":
@@ -174,24 +208,54 @@ def find_video(container: "InputContainer", path: Path) -> "VideoStream":
     return stream
 
 
+def find_rate(stream: "VideoStream") -> Fraction:
+    """Frames a second as OpenCV has them in the server: the header's mean, else a guess, else 0."""
+    return stream.average_rate or stream.guessed_rate or Fraction(0)
+
+
 def count_announced(container: "InputContainer", stream: "VideoStream") -> int:
     """Count frames as OpenCV does in the server: from the header, else duration × rate."""
     if stream.frames:
         return stream.frames
     seconds = Fraction(container.duration or 0, 1_000_000)
-    return int(seconds * (stream.guessed_rate or 0) + Fraction(1, 2))
+    return int(seconds * find_rate(stream) + Fraction(1, 2))
+
+
+def count_taken(decoded: int, announced: int) -> int:
+    """The frames that the server goes by: the announced ones.
+
+    Where vLLM 0.32.0 finds at least two fewer at the clip's end, it goes by those.
+    """
+    if find_stack() is not REFERENCE and decoded < announced - 1:
+        return decoded
+    return announced
+
+
+def find_length(container: "InputContainer", stream: "VideoStream") -> float:
+    """Up to which second the header says that there are pictures, or sound."""
+    if stream.duration:
+        return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
+    return (container.duration or 0) / 1_000_000
+
+
+def measure_drift(times: list[float | None], fps: float) -> float:
+    """How far, in seconds, a frame's time is from its number / fps."""
+    if None in times:
+        return 0.0
+    return max(abs(time - times[0] - number / fps) for number, time in enumerate(times))
 
 
 def check_limits(stream: "VideoStream", announced: int, path: Path) -> None:
     """Refuse, before decoding, what by its header is too long, too large or too small."""
     name, width, height = name_file(path), stream.width, stream.height
-    if announced <= 0:
+    rate = find_rate(stream)
+    if announced <= 0 or not rate:
         raise MediaError(
-            f"{name} does not say how long it is, which vLLM 0.11 needs to choose its frames: "
-            "convert it to MP4."
+            f"{name} does not say how long it is, which vLLM needs to choose its frames: convert "
+            "it to MP4."
         )
-    seconds = announced / float(stream.guessed_rate)
-    if seconds > MAX_SECONDS or announced > MAX_FRAMES:
+    seconds = announced / float(rate)
+    if seconds > MAX_SECONDS or stream.frames > MAX_FRAMES:
         raise MediaError(
             f"{name} is too long ({seconds:,.0f} s and {announced:,} frames; at most {MAX_SECONDS} "
             f"s and {MAX_FRAMES:,} frames): cut out the part that you ask about."
@@ -221,8 +285,8 @@ def decode_frames(
             count += 1
             if count > MAX_FRAMES:
                 raise MediaError(
-                    f"{name_file(path)} is too long (over {MAX_FRAMES:,} frames, more than it "
-                    "announces): cut out the part that you ask about."
+                    f"{name_file(path)} is too long (over {MAX_FRAMES:,} frames): cut out the "
+                    "part that you ask about."
                 )
             yield frame
     except av.FFmpegError as error:
@@ -232,16 +296,52 @@ def decode_frames(
         ) from error
 
 
-def check_frame_count(frames: int, announced: int, path: Path) -> None:
-    """Refuse half a file, and a single frame."""
-    if frames < announced:
+def explain_missing(path: Path, times: list[float | None], announced: int, length: float) -> None:
+    """Say why fewer frames came than announced; raise MediaError unless the server takes it so.
+
+    vLLM 0.11.0 insists on the announced number, 0.32.0 counts what is there. Half a file is
+    refused for either.
+    """
+    name = name_file(path)
+    whole = reaches(times, length)
+    if not whole and not goes_on(path, length):
         raise MediaError(
-            f"{name_file(path)} announces {announced} frames but only {frames} can be read, so it "
-            "is cut off, or its sound is longer than its picture: download or record it again, or "
-            "convert what is there to a new MP4."
+            f"{name} announces {announced} frames but only {len(times)} can be read, so it is cut "
+            "off: download or record it again, or convert what is there to a new MP4."
         )
-    if frames < MIN_FRAMES:
-        raise MediaError(
-            f"{name_file(path)} has one frame, and Qwen3-VL looks at a clip's frames in pairs: "
-            "send it as a picture instead."
-        )
+    if find_stack() is not REFERENCE:
+        return
+    why = (
+        "its frames are not evenly spaced, or some at its edges are hidden"
+        if whole
+        else "its sound goes on after its last picture"
+    )
+    raise MediaError(
+        f"{name} plays well, but {why}, so it has {len(times)} frames where its header lets one "
+        f"expect {announced}, and vLLM 0.11 insists on those: convert it to a constant rate, "
+        f"{CONVERT.format(name=path.name)}."
+    )
+
+
+def reaches(times: list[float | None], length: float) -> bool:
+    """Whether the last frame is shown until the announced end, give or take a frame."""
+    if len(times) < MIN_FRAMES or None in times:
+        return False
+    spacing = (times[-1] - times[0]) / (len(times) - 1)
+    return times[-1] + 2 * spacing + 0.01 >= length
+
+
+def goes_on(path: Path, length: float) -> bool:
+    """Whether another stream, such as the sound, reaches the announced end."""
+    import av
+
+    end = 0.0
+    with open_clip(path) as container:
+        try:
+            for packet in container.demux():
+                if packet.stream.type != "video" and packet.pts is not None:
+                    ticks = packet.pts + (packet.duration or 0)
+                    end = max(end, float(ticks * packet.time_base))
+        except av.FFmpegError:
+            return False
+    return end >= length - SOUND_STEP

@@ -5,16 +5,29 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+import psutil
 
 from helpers.errors import CourseError
-from helpers.hubs import HUBS, Failure, explain_failure, explain_full_disk
+from helpers.hubs import (
+    HUBS,
+    Failure,
+    explain_failure,
+    explain_full_disk,
+    explain_silence,
+    name_other,
+)
 from helpers.manifest import (
+    MANIFEST_NAME,
     Manifest,
     ManifestError,
+    ManifestFile,
     Verification,
     make_manifest,
     verify_folder,
@@ -35,11 +48,12 @@ __all__ = [
     "verify_folder",
 ]
 
-# Weights as safetensors alone: other weight formats, and *.py, can run code when loaded.
-WANTED = ("*.safetensors", "*.json", "*.txt", "*.jinja", "*.md", "LICENSE*")
 HEADROOM = 1.05  # of the bytes to come: file systems need some for themselves
 ATTEMPTS = 2  # for files that arrive with wrong bytes
 FULL = 1024 * 1024  # bytes free: less than one block of either library
+LIST_LIMIT = 60.0  # seconds for the list of files, with the start of the hub's library
+SILENCE = 60.0  # seconds in which nothing comes and nothing is worked on
+WORK = 1.0  # seconds of processor time: a process that hashes needs more, one that waits less
 
 
 class DownloadError(CourseError):
@@ -103,12 +117,16 @@ def fetch_manifest(
         raise DownloadError(f"{source!r} is no source: take one of {', '.join(HUBS)}.")
     revision = revision or HUBS[source].revision
     try:
-        listed = HUBS[source].list_files(model_id, revision)
+        listed = _list_files(model_id, source, revision)
+    except ManifestError as error:
+        raise DownloadError(
+            f"{HUBS[source].title} lists the files of {model_id} wrongly ({error}): run the cell "
+            f'again, or take source="{name_other(source)}".'
+        ) from error
     except Exception as error:
         failure = explain_failure(error, source, model_id, model_folder(model_id))
         raise DownloadError(failure.sentence) from error
-    wanted = [file for file in listed if _is_wanted(file.name)]
-    files = tuple(sorted(wanted, key=lambda file: file.name))
+    files = tuple(sorted(listed, key=lambda file: file.name))
     if not any(file.name.endswith(".safetensors") for file in files):
         raise DownloadError(
             f"{model_id} has no *.safetensors weights, and the course loads no others: check the "
@@ -157,6 +175,7 @@ def _complete(
     if check:
         return
     manifest = fetch_manifest(model_id, source=source, revision=revision)
+    _check_way(target, (*(file.name for file in manifest.files), MANIFEST_NAME))
     if saved is None or saved.files != manifest.files:
         check = verify_folder(target, manifest, report=report)
     manifest.save(target)
@@ -172,11 +191,31 @@ def _complete(
         )
 
 
-def _is_wanted(name: str) -> bool:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        return False
-    return any(fnmatch(path.name, pattern) for pattern in WANTED)
+def _list_files(model_id: str, source: str, revision: str) -> list[ManifestFile]:
+    """Ask a hub for its list; TimeoutError after LIST_LIMIT seconds, also where it drips."""
+    answer: Future[list[ManifestFile]] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(HUBS[source].list_files(model_id, revision))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    return answer.result(timeout=LIST_LIMIT)
+
+
+def _check_way(target: Path, names: Iterable[str]) -> None:
+    """Refuse a folder or a pipe where a file belongs, and a file where a folder does."""
+    for path in (target / name for name in names):
+        folders = [part for part in path.parents if part.exists() and not part.is_dir()]
+        files = [path] if path.exists() and not path.is_file() else []
+        for obstacle in (*folders, *files):
+            kind = "file" if files else "folder"
+            raise DownloadError(
+                f"{obstacle} stands where the download needs a {kind}: move it away and run the "
+                "cell again."
+            )
 
 
 def _load_saved(target: Path, model_id: str, revision: str | None) -> Manifest | None:
@@ -224,11 +263,15 @@ def _run_job(
         text=True,
         start_new_session=True,
     ) as process:
+        pulse = _Pulse(process.pid)
         try:
             while _is_running(process):
-                progress.update(_count_landed(manifest, target))
+                landed = _count_landed(manifest, target)
+                progress.update(landed)
                 if shutil.disk_usage(target).free < FULL:
                     return explain_full_disk(target)
+                if pulse.stands_still(landed):
+                    return explain_silence(manifest.source, SILENCE)
             said = process.stdout.read()
         except KeyboardInterrupt:
             landed = format_bytes(_count_landed(manifest, target))
@@ -242,6 +285,23 @@ def _run_job(
     if process.returncode:
         return Failure(f"The download ended with code {process.returncode}: run the cell again.")
     return None
+
+
+class _Pulse:
+    """Whether a fetching process still brings bytes, or works on what came: it hashes files."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.landed, self.worked, self.since = -1, 0.0, time.monotonic()
+
+    def stands_still(self, landed: int) -> bool:
+        """True when for SILENCE seconds `landed` was the same and the processor idle."""
+        worked = self.worked
+        with contextlib.suppress(psutil.Error):
+            worked = sum(psutil.Process(self.pid).cpu_times()[:2])
+        if landed != self.landed or worked > self.worked + WORK:
+            self.landed, self.worked, self.since = landed, worked, time.monotonic()
+        return time.monotonic() - self.since > SILENCE
 
 
 def _is_running(process: subprocess.Popen) -> bool:

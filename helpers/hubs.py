@@ -8,6 +8,7 @@ import contextlib
 import errno
 import json
 import os
+import pickle
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,17 +17,20 @@ from glob import escape
 from pathlib import Path
 from ssl import SSLError
 
-from helpers.manifest import ManifestFile
+from helpers.manifest import ManifestFile, is_wanted
 from helpers.versions import resumes_huggingface
 
 # Names of exception classes: they come from five libraries, none of which is imported here.
 UNKNOWN = ("NotExistError", "RepositoryNotFoundError", "RevisionNotFoundError")
+SPOILT = ("FileIntegrityError", "FileDownloadError")  # a checksum, a size
+REFUSED = ("GatedRepoError", "NotLoginException")
 BROKEN = (
     "ChunkedEncodingError",
     "ConnectionError",
     "LocalEntryNotFoundError",
     "MaxRetryError",
     "Timeout",
+    "TimeoutError",
     "TransportError",  # httpx, which newer Hugging Face libraries use
 )
 
@@ -41,9 +45,9 @@ def list_modelscope(model_id: str, revision: str) -> list[ManifestFile]:
         revision = api.get_valid_revision(model_id, revision=revision, endpoint=endpoint)
         files = api.get_model_files(model_id, revision, recursive=True, endpoint=endpoint)
     return [
-        ManifestFile(f["Path"], f["Size"], f"sha256:{f['Sha256']}" if f.get("Sha256") else "")
+        ManifestFile(f["Path"], f.get("Size"), f"sha256:{f['Sha256']}" if f.get("Sha256") else "")
         for f in files
-        if f["Type"] != "tree"
+        if f["Type"] != "tree" and is_wanted(f["Path"])
     ]
 
 
@@ -52,6 +56,7 @@ def fetch_modelscope(model_id: str, revision: str, target: Path, names: list[str
     from modelscope import snapshot_download
     from modelscope.hub.errors import FileIntegrityError
 
+    drop_programs(target)
     # A file whose bytes came wrong is thrown away; the check that follows finds it missing.
     with contextlib.suppress(FileIntegrityError):
         snapshot_download(
@@ -60,6 +65,29 @@ def fetch_modelscope(model_id: str, revision: str, target: Path, names: list[str
             revision=revision,
             allow_patterns=[escape(name) for name in names],
         )
+
+
+class _PlainData(pickle.Unpickler):
+    """Reads lists, dicts, text and numbers, and refuses a pickle that calls anything."""
+
+    def find_class(self, module: str, name: str) -> None:
+        raise pickle.UnpicklingError(f"{module}.{name}")
+
+
+def drop_programs(folder: Path) -> None:
+    """Delete ModelScope's notes on a folder where they are more than data.
+
+    ModelScope unpickles them at each call, and a folder from elsewhere may have brought a
+    program in their place. Without them it only fetches what it is asked for.
+    """
+    for path in (folder / ".msc", folder / ".mdl"):
+        try:
+            with path.open("rb") as stream:
+                _PlainData(stream).load()
+        except FileNotFoundError:
+            continue
+        except Exception:  # damaged pickles make the reader raise errors of any kind
+            path.unlink()
 
 
 def _find_modelscope_unfinished(target: Path) -> Path:
@@ -76,10 +104,11 @@ def list_huggingface(model_id: str, revision: str) -> list[ManifestFile]:
     return [
         ManifestFile(
             f.rfilename,
-            f.size or 0,
+            f.size,
             f"sha256:{f.lfs.sha256}" if f.lfs else f"git-blob:{f.blob_id}",
         )
         for f in info.siblings or []
+        if is_wanted(f.rfilename)
     ]
 
 
@@ -158,20 +187,34 @@ def explain_failure(error: BaseException, source: str, model_id: str, target: Pa
             f"{target} cannot be written to: see to its permissions, or set COURSE_MODELS to a "
             "folder of your own."
         )
+    if kinds.intersection(REFUSED) or (statuses & {401, 403} and not kinds.intersection(UNKNOWN)):
+        return Failure(
+            f"{title} does not give {model_id} to you: log in with its command line tool, or "
+            "accept the licence on the model's page."
+        )
     if kinds.intersection(UNKNOWN) or 404 in statuses:
         return Failure(
             f"{title} does not have {model_id} at this revision, or not all of its files: check "
             "the spelling of the model id (capitals count) and of the revision."
         )
-    if statuses & {401, 403}:
-        return Failure(
-            f"{title} does not give {model_id} to you: log in with its command line tool, or "
-            "accept the licence on the model's page."
-        )
     if kinds.intersection(BROKEN) or any(status >= 500 for status in statuses):
         return _explain_broken(source)
+    return Failure(f"{_say_what_failed(error, title, kinds, statuses)}: {_say_again(source)}")
+
+
+def _say_what_failed(error: BaseException, title: str, kinds: set[str], statuses: set[int]) -> str:
     first_line = f"{type(error).__name__}: {error}".splitlines()[0]
-    return Failure(f"{title} failed with {first_line}")
+    if kinds.intersection(SPOILT) or "Consistency check failed" in first_line:
+        return f"{title} delivered a file with a wrong checksum or size"
+    if 429 in statuses:
+        return (
+            f"{title} has had too many requests from this network (429): wait a few minutes, then"
+        )
+    return f"{title} failed with {first_line[:300].rstrip('.')}"
+
+
+def _say_again(source: str) -> str:
+    return f'run the cell again, and if it stays so take source="{name_other(source)}".'
 
 
 def explain_full_disk(target: Path) -> Failure:
@@ -182,12 +225,26 @@ def explain_full_disk(target: Path) -> Failure:
     )
 
 
+def explain_silence(source: str, seconds: float) -> Failure:
+    """The sentence for a connection that stays open and brings nothing."""
+    return Failure(
+        f"Nothing has come from {HUBS[source].title} for {seconds:.0f} s: check network and proxy "
+        "and run the cell again, which goes on where it stopped, or take "
+        f'source="{name_other(source)}".',
+        broken=True,
+    )
+
+
+def name_other(source: str) -> str:
+    """The hub to take when this one fails."""
+    return next(name for name in HUBS if name != source)
+
+
 def _explain_broken(source: str) -> Failure:
-    other = next(name for name in HUBS if name != source)
     return Failure(
         f"{HUBS[source].title} cannot be reached, or the connection broke off: check network and "
         "proxy and run the cell again, which goes on where it stopped, or take "
-        f'source="{other}".',
+        f'source="{name_other(source)}".',
         broken=True,
     )
 

@@ -2,16 +2,25 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
 from html import escape
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from helpers.errors import CourseError
 from helpers.progress import Progress, format_bytes
 
 MANIFEST_NAME = ".manifest.json"
+# Weights as safetensors alone: other weight formats, and *.py, can run code when loaded.
+WANTED = ("*.safetensors", "*.json", "*.txt", "*.jinja", "*.md", "LICENSE*")
+SOURCES = ("modelscope", "huggingface", "local")
+DIGEST = r"(sha256:[0-9a-f]{64}|git-blob:[0-9a-f]{40})?"
+LONGEST_NAME = 255  # bytes: what file systems take
+LARGEST_SIZE = 2**63
 BLOCK = 8 * 1024 * 1024
 
 State = Literal["whole", "missing", "wrong size", "damaged", "extra"]
@@ -28,6 +37,17 @@ class ManifestError(CourseError):
     """A manifest or a file of the model cannot be read."""
 
 
+def is_wanted(name: object) -> bool:
+    """Whether the course takes a file of this name: no code, nothing hidden, nothing outside."""
+    if not isinstance(name, str) or not name.isprintable():
+        return False
+    path = PurePosixPath(name)
+    hidden = any(part.startswith(".") for part in path.parts)  # also `..`
+    if hidden or path.is_absolute() or len(name.encode()) > LONGEST_NAME:
+        return False
+    return any(fnmatch(path.name, pattern) for pattern in WANTED)
+
+
 @dataclass(frozen=True)
 class ManifestFile:
     """One file as its source describes it.
@@ -39,6 +59,17 @@ class ManifestFile:
     name: str
     size: int
     digest: str
+
+    def __post_init__(self) -> None:
+        """Raise ManifestError for what no source may say of a file."""
+        if not is_wanted(self.name):
+            raise ManifestError(f"{self.name!r:.300} is no name of a file that the course takes")
+        if type(self.size) is not int or not 0 <= self.size < LARGEST_SIZE:
+            raise ManifestError(f"the size of {self.name} is {self.size!r:.30}, no number of bytes")
+        if not isinstance(self.digest, str) or not re.fullmatch(DIGEST, self.digest):
+            raise ManifestError(
+                f"the checksum of {self.name} is {self.digest!r:.80}, which is none"
+            )
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,13 +102,15 @@ class Manifest:
     def load(cls, folder: Path) -> "Manifest":
         """Read the one saved in a model's folder.
 
-        Raises ManifestError where there is none, or it is not readable as one.
+        Raises ManifestError where there is none, or it is not one that names a model's weights.
         """
         path = Path(folder) / MANIFEST_NAME
+        if path.exists() and not path.is_file():
+            raise ManifestError(f"{path} is no file: move it away and run download_model() again.")
         try:
-            raw = json.loads(path.read_text())
-            files = tuple(ManifestFile(**file) for file in raw.pop("files"))
-            return cls(**raw, files=files)
+            manifest = cls._parse(path.read_text())
+            if not any(file.name.endswith(".safetensors") for file in manifest.files):
+                raise ManifestError("it names no *.safetensors weights")
         except FileNotFoundError:
             raise ManifestError(
                 f"{folder} holds no {MANIFEST_NAME}: download_model() fetches one, and "
@@ -85,10 +118,29 @@ class Manifest:
             ) from None
         except OSError as error:
             raise ManifestError(f"{path} cannot be read: {error.strerror}.") from error
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ManifestError, ValueError, TypeError, LookupError, RecursionError) as error:
+            why = f" ({error})" if isinstance(error, ManifestError) else ""
             raise ManifestError(
-                f"{path} is not a manifest: delete it and run download_model() again."
+                f"{path} is not a manifest of a model{why}: delete it and run download_model() "
+                "again."
             ) from None
+        return manifest
+
+    @classmethod
+    def _parse(cls, text: str) -> "Manifest":
+        """Raises ManifestError, ValueError, TypeError or KeyError for what is no manifest."""
+        raw = json.loads(text)
+        if not isinstance(raw, dict):
+            raise TypeError(type(raw))
+        files = tuple(ManifestFile(**file) for file in raw.pop("files"))
+        manifest = cls(**raw, files=files)
+        if manifest.source not in SOURCES:
+            raise ManifestError(f"{manifest.source!r:.30} is no source")
+        if not isinstance(manifest.model_id, str) or not isinstance(manifest.revision, str):
+            raise ManifestError("its model or its revision is no text")
+        if len({file.name for file in files}) < len(files):
+            raise ManifestError("it names a file twice")
+        return manifest
 
     def __str__(self) -> str:
         rows = [(f.name, format_bytes(f.size), f.digest[:24]) for f in self.files]
@@ -186,16 +238,19 @@ def make_manifest(folder: Path, *, model_id: str | None = None) -> Manifest:
     """Write down a copy that you trust: the name, size and sha256 of each of its files.
 
     For a model that comes from no hub, or to check a copy made over a USB stick. The result
-    is returned, not saved; hidden files are left out. Raises ManifestError for an empty folder.
+    is returned, not saved; hidden files, and what the course never loads (code, pickles), are
+    left out. Raises ManifestError for a folder without files.
     """
     folder = Path(folder)
-    files = tuple(
-        ManifestFile(name, path.stat().st_size, f"sha256:{hash_file(path)}")
-        for name, path in sorted(_walk(folder))
-    )
+    with _reading(folder):
+        files = tuple(
+            ManifestFile(name, path.stat().st_size, f"sha256:{hash_file(path)}")
+            for name, path in sorted(_walk(folder))
+            if is_wanted(name)
+        )
     if not files:
         raise ManifestError(
-            f"{folder} holds no files: check the path, or download the model first."
+            f"{folder} holds no files of a model: check the path, or download the model first."
         )
     return Manifest(model_id or folder.name, "local", "copy", files)
 
@@ -217,12 +272,14 @@ def verify_folder(
     progress = Progress("Checking", manifest.total_bytes, report)
     checks, before = [], 0
     for file in manifest.files:
-        checks.append(_check_file(folder, file, lambda n, start=before: progress.update(start + n)))
+        with _reading(folder / file.name):
+            checks.append(_check_file(folder, file, progress, before))
         before += file.size
     known = {file.name for file in manifest.files}
-    for name, path in sorted(_walk(folder)):
-        if name not in known:
-            checks.append(FileCheck(name, None, path.stat().st_size, "extra"))
+    with _reading(folder):
+        for name, path in sorted(_walk(folder)):
+            if name not in known:
+                checks.append(FileCheck(name, None, path.stat().st_size, "extra"))
     return Verification(folder, tuple(checks))
 
 
@@ -238,21 +295,28 @@ def hash_file(
     else:
         checksum = hashlib.new(kind)
     done = 0
+    with _reading(path), path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            checksum.update(block)
+            done += len(block)
+            advance(done)
+    return checksum.hexdigest()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn an OSError into a ManifestError that names what could not be read."""
     try:
-        with path.open("rb") as stream:
-            while block := stream.read(BLOCK):
-                checksum.update(block)
-                done += len(block)
-                advance(done)
+        yield
     except OSError as error:
         raise ManifestError(
             f"{path} cannot be read ({error.strerror}): see to its permissions and its disk, or "
             "delete it and run download_model() again."
         ) from error
-    return checksum.hexdigest()
 
 
-def _check_file(folder: Path, file: ManifestFile, advance: Callable[[int], None]) -> FileCheck:
+def _check_file(folder: Path, file: ManifestFile, progress: Progress, before: int) -> FileCheck:
+    """Check one file, after `before` bytes of others."""
     path = folder / file.name
     if not path.is_file():
         return FileCheck(file.name, file.size, None, "missing")
@@ -260,8 +324,10 @@ def _check_file(folder: Path, file: ManifestFile, advance: Callable[[int], None]
     if found != file.size:
         return FileCheck(file.name, file.size, found, "wrong size")
     kind, _, expected = file.digest.partition(":")
-    if expected and hash_file(path, kind=kind, advance=advance) != expected:
-        return FileCheck(file.name, file.size, found, "damaged")
+    if expected:
+        digest = hash_file(path, kind=kind, advance=lambda done: progress.update(before + done))
+        if digest != expected:
+            return FileCheck(file.name, file.size, found, "damaged")
     return FileCheck(file.name, file.size, found, "whole")
 
 

@@ -1,8 +1,12 @@
 """What pictures and clips have in common: a file that is there, its name, and its URLs."""
 
 import base64
+import os
 import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from helpers.errors import CourseError
 from helpers.places import MEDIA, ROOT
@@ -17,15 +21,54 @@ class MediaError(CourseError):
 
 def check_file(path: Path, max_bytes: int) -> int:
     """Return the size in bytes of a regular file within the limit, or raise MediaError."""
-    try:
+    with _telling(path):
         status = path.stat()
+    return _check_status(path, status, max_bytes)
+
+
+@contextmanager
+def open_file(path: Path, max_bytes: int) -> Iterator[BinaryIO]:
+    """Open a file that `check_file` accepts, and no other that took its place meanwhile."""
+    check_file(path, max_bytes)
+    with ExitStack() as stack:
+        with _telling(path):
+            file = stack.enter_context(open(path, "rb", opener=_open_at_once))
+        _check_status(path, os.fstat(file.fileno()), max_bytes)
+        yield file
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # or a pipe would wait for its writer
+
+
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Return the bytes of a file that `check_file` accepts."""
+    with open_file(path, max_bytes) as file, _telling(path):
+        return file.read()
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file into a MediaError."""
+    try:
+        yield
     except FileNotFoundError:
         raise MediaError(
             f"There is no file {name_file(path)}: check the name and the folder; a relative path "
             "starts at the notebook's folder, and MEDIA is the folder of the course's own files."
         ) from None
     except OSError as error:
-        raise MediaError(say_unreadable(path, error)) from error
+        raise MediaError(
+            f"{name_file(path)} cannot be read ({error.strerror or error}): check its name, its "
+            "permissions and those of its folder."
+        ) from error
+    except ValueError as error:
+        raise MediaError(
+            f"{str(path)!r} is no name of a file ({error}): check how it was written."
+        ) from error
+
+
+def _check_status(path: Path, status: os.stat_result, max_bytes: int) -> int:
     name = name_file(path)
     if stat.S_ISDIR(status.st_mode):
         raise MediaError(f"{name} is a folder: name one file inside it.")
@@ -39,15 +82,6 @@ def check_file(path: Path, max_bytes: int) -> int:
             "can be sent well: make it smaller, or cut it, first."
         )
     return status.st_size
-
-
-def read_file(path: Path, max_bytes: int) -> bytes:
-    """Return the bytes of a file that `check_file` accepts."""
-    check_file(path, max_bytes)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise MediaError(say_unreadable(path, error)) from error
 
 
 def check_aspect(width: int, height: int, name: str) -> None:
@@ -87,13 +121,6 @@ def name_file(path: str | Path) -> str:
     if path.is_absolute() and path.is_relative_to(ROOT):
         return str(path.relative_to(ROOT))
     return str(path)
-
-
-def say_unreadable(path: Path, error: OSError) -> str:
-    return (
-        f"{name_file(path)} cannot be read ({error.strerror or error}): check its name, its "
-        "permissions and those of its folder."
-    )
 
 
 def say_bytes(count: int) -> str:

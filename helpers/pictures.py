@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from helpers.media_files import (
     MediaError,
@@ -30,6 +30,7 @@ MEDIA_TYPES = {
     "GIF": "image/gif",
     "BMP": "image/bmp",
 }
+FIRST_BYTES = {b"\x89PNG\r\n": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF"}
 PILLOW_READERS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # the JPEG reader also finds MPO
 SENT_UNCHANGED = ("JPEG", "MPO", "PNG", "WEBP")
 MAX_BYTES = 32 * 2**20  # a 50-megapixel photo as JPEG; base64 adds a third in the request
@@ -138,6 +139,9 @@ def open_image(data: bytes, name: str) -> Image.Image:
             "model looks at."
         ) from None
     except Exception as error:  # a damaged header makes Pillow raise errors of any kind
+        for start, form in FIRST_BYTES.items():
+            if data.startswith(start):
+                raise MediaError(say_damaged(name, form, error)) from error
         raise MediaError(
             f"{name} is not a JPEG, PNG, WebP, GIF or BMP picture: open it in an image program and "
             "save it as PNG or JPEG, or check it with check_clip if it is a clip."
@@ -150,11 +154,22 @@ def unpack(picture: Image.Image, name: str) -> Image.Image:
     try:
         picture.load()
     except Exception as error:  # damaged data makes Pillow raise errors of any kind, too
-        raise MediaError(
-            f"{name} starts like a {picture.format} picture but is cut off or damaged ({error}): "
-            "download or save it again."
-        ) from error
+        raise MediaError(say_damaged(name, picture.format, error)) from error
     return picture
+
+
+def say_damaged(name: str, form: str, error: Exception) -> str:
+    """Why a picture that starts like one cannot be unpacked."""
+    if "MAX_TEXT" in str(error):  # Pillow's limits for compressed text and colour profiles
+        return (
+            f"{name} is a {form} picture with a text or a colour profile inside that unpacks to "
+            "more than any picture needs: open it in an image program and save it without."
+        )
+    words = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
+    return (
+        f"{name} starts like a {form} picture but is cut off or damaged{words}: download or save "
+        "it again."
+    )
 
 
 def flatten(picture: Image.Image) -> Image.Image:

@@ -5,6 +5,7 @@ import http.server
 import json
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -50,6 +51,9 @@ class ModelHub:
         self.break_at: dict[str, list[int]] = {}  # cut these answers after so many bytes
         self.spoil: dict[str, int] = {}  # send wrong bytes so many times
         self.lost: set[str] = set()  # listed, but not there
+        self.stall_at: dict[str, int] = {}  # send no more after so many bytes, and hang on
+        self.listed: dict[str, dict] = {}  # lie so about a file in the list: size, digest, path
+        self.list_pause = 0.0  # seconds before each byte of a list
         self.pace: float | None = None  # bytes a second
         self.sent: list[Sent] = []
         handler = type("Handler", (_Handler,), {"hub": self})
@@ -70,7 +74,8 @@ class ModelHub:
     def __exit__(self, *exception: object) -> None:
         self._server.shutdown()
         self._thread.join()
-        self.pace = None
+        self.pace, self.list_pause = None, 0.0
+        self.stall_at.clear()
         self._server.server_close()
 
     def starts(self, name: str) -> list[int]:
@@ -126,7 +131,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for path, content in self.hub.files.items():
             digest = hashlib.sha256(content).hexdigest()
             file = {"Name": path.split("/")[-1], "Path": path, "Type": "blob"}
-            files.append(file | {"Size": len(content), "Sha256": digest, "Revision": COMMIT})
+            file |= {"Size": len(content), "Sha256": digest, "Revision": COMMIT}
+            lies = self.hub.listed.get(path, {})
+            files.append(file | {key.capitalize(): lie for key, lie in lies.items()})
         return {"Code": 200, "Success": True, "Message": "", "Data": {"Files": files}}
 
     def list_for_huggingface(self) -> dict:
@@ -136,6 +143,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if len(content) > LARGE:
                 digest = hashlib.sha256(content).hexdigest()
                 file["lfs"] = {"sha256": digest, "size": len(content), "pointerSize": 134}
+            if "size" in self.hub.listed.get(path, {}):
+                file["size"] = self.hub.listed[path]["size"]
             siblings.append(file)
         return {"id": MODEL, "modelId": MODEL, "sha": COMMIT, "siblings": siblings}
 
@@ -154,7 +163,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.hub.list_pause:
+            for byte in body:
+                time.sleep(self.hub.list_pause)
+                self.wfile.write(bytes([byte]))
+        else:
+            self.wfile.write(body)
 
     def send_nothing(self, code: str) -> None:
         self.send_response(HTTPStatus.NOT_FOUND)
@@ -192,6 +206,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if stop is not None and position >= stop:
                 self.close_connection = True
                 return
+            while start + position >= self.hub.stall_at.get(name, sys.maxsize):
+                time.sleep(0.05)
             sent.count += self.wfile.write(content[position : position + PIECE])
             if self.hub.pace:
                 time.sleep(PIECE / self.hub.pace)

@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import pickle
 import random
+import re
 import shutil
 import signal
 import socket
@@ -18,7 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from helpers import hubs
+from helpers import download, hubs
 from helpers.download import (
     DownloadError,
     check_disk,
@@ -335,6 +337,130 @@ def test_an_unknown_source_says_so():
         fetch_manifest(MODEL, source="torrent")
 
 
+# --- hubs that lie or fall silent ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("size", [None, "5", -1, 1.5, True, 2**63])
+def test_an_odd_size_in_the_list_is_one_sentence(hub, source, size):
+    hub.listed["config.json"] = {"size": size}
+    other = next(name for name in SOURCES if name != source)
+    with pytest.raises(
+        DownloadError, match=f'the size of config.json is .* or take source="{other}"'
+    ):
+        fetch_manifest(MODEL, source=source)
+
+
+@pytest.mark.parametrize("digest", [5, "00", "x" * 64, ["a"]])
+def test_an_odd_checksum_in_the_list_is_one_sentence(hub, digest):
+    hub.listed[WEIGHTS] = {"sha256": digest}
+    with pytest.raises(DownloadError, match=r"the checksum of model\.safetensors is"):
+        fetch_manifest(MODEL)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".manifest.json",
+        ".git/config.json",
+        "sub/.cache/a.json",
+        "a\nb.json",
+        f"{'x' * 300}.json",
+        f"{'ü' * 130}.json",
+        5,
+        None,
+        ["a.json"],
+    ],
+)
+def test_hidden_and_odd_names_are_never_fetched(hub, name):
+    hub.listed["merges.txt"] = {"path": name}
+    names = [file.name for file in fetch_manifest(MODEL).files]
+    assert names == ["config.json", WEIGHTS, "sub/vocab.json"]
+
+
+@pytest.mark.slow
+def test_a_list_that_drips_is_given_up(hub, models, monkeypatch):
+    monkeypatch.setattr(download, "LIST_LIMIT", 3.0)
+    hub.list_pause = 0.5
+    with pytest.raises(DownloadError, match="cannot be reached, or the connection broke off"):
+        download_model(MODEL, folder=models)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_connection_that_falls_silent_is_given_up(hub, models, source, monkeypatch):
+    monkeypatch.setattr(download, "SILENCE", 6.0)
+    hub.stall_at[WEIGHTS] = 11 * MIB
+    with pytest.raises(DownloadError, match=r"Nothing has come from .* for 6 s: check network"):
+        download_model(MODEL, folder=models, source=source)
+    assert not fetchers(models)
+    assert WEIGHTS in verify_folder(model_folder(MODEL, models)).missing
+    hub.stall_at.clear()
+
+    assert verify_folder(download_model(MODEL, folder=models, source=source)).ok
+
+
+@pytest.mark.slow
+def test_a_listed_size_that_never_comes_is_given_up(hub, models, monkeypatch):
+    monkeypatch.setattr(download, "SILENCE", 6.0)
+    hub.listed[WEIGHTS] = {"size": len(hub.files[WEIGHTS]) + 10}
+    with pytest.raises(DownloadError, match="ModelScope"):
+        download_model(MODEL, folder=models)
+    assert not (model_folder(MODEL, models) / WEIGHTS).exists()
+
+
+def test_a_process_that_works_is_no_silence(monkeypatch):
+    monkeypatch.setattr(download, "SILENCE", 0.3)
+    monkeypatch.setattr(download, "WORK", 0.02)
+    pulse = download._Pulse(os.getpid())
+    pulse.stands_still(5)
+    end = time.monotonic() + 0.6
+    while time.monotonic() < end:
+        assert not pulse.stands_still(5)
+    time.sleep(0.4)
+    assert pulse.stands_still(5)
+    assert not pulse.stands_still(6)
+
+
+FAILURES = [
+    (
+        "FileIntegrityError",
+        "File /m/model.safetensors integrity check failed, expected sha256 signature is ab, "
+        "actual is e3b0c442, the download may be incomplete, please try again.",
+        "ModelScope delivered a file with a wrong checksum or size: run the cell again, and if it "
+        'stays so take source="huggingface".',
+    ),
+    ("FileDownloadError", "File a download incomplete, content_length: 2", "checksum or size: run"),
+    ("OSError", "Consistency check failed: file should be of size 1", "checksum or size: run"),
+    ("NotLoginException", "Token does not exist", "does not give .* to you: log in"),
+    ("GatedRepoError", "403 Client Error.", "does not give .* to you: log in"),
+    (
+        "RequestError",
+        "strange words",
+        "failed with RequestError: strange words: run the cell again",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "words", "sentence"), FAILURES)
+def test_what_a_hub_library_raises_has_a_way_out(tmp_path, kind, words, sentence):
+    bases = {
+        "GatedRepoError": type("RepositoryNotFoundError", (Exception,), {}),
+        "OSError": OSError,
+    }
+    error = type(kind, (bases.get(kind, Exception),), {})(words)
+    failure = hubs.explain_failure(error, "modelscope", MODEL, tmp_path)
+    assert re.search(sentence, failure.sentence)
+    assert failure.sentence.endswith(".")
+
+
+def test_too_many_requests_say_wait(tmp_path):
+    error = Exception("429 Client Error")
+    error.response = type("Response", (), {"status_code": 429})()
+    failure = hubs.explain_failure(error, "huggingface", MODEL, tmp_path)
+    assert re.search('Hugging Face .*429.* wait .* take source="modelscope"', failure.sentence)
+
+
 # --- disk -------------------------------------------------------------------------------------
 
 
@@ -505,7 +631,115 @@ def test_extra_files_do_not_make_a_folder_bad(copy):
     assert verify_folder(copy, manifest).ok
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", '{"files": 3}', '{"files": [{"name": "a"}]}'])
+ENTRY = {"name": "weights.safetensors", "size": 1000, "digest": ""}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": []},
+        {"files": None},
+        {"files": [5]},
+        {"files": [ENTRY | {"name": "config.json"}]},
+        {"files": [ENTRY, ENTRY]},
+        {"source": "evil"},
+        {"source": None},
+        {"source": []},
+        {"model_id": 5},
+        {"revision": None},
+        {"more": 1},
+        *({"size": size} for size in (None, "5", -1, 1.0, True, 10**400)),
+        *(
+            {"digest": one}
+            for one in (None, 5, "abc", "crc:00", "shake_128:00", "sha256:", "md5:a")
+        ),
+        *({"name": name} for name in (None, 5, "../../a.safetensors", "/a.safetensors", "a.bin")),
+        *({"name": name} for name in (".a.safetensors", "a\0.safetensors", f"{'x' * 300}.json")),
+        {"name": "\ud800.safetensors"},
+    ],
+    ids=repr,
+)
+def test_an_odd_manifest_is_one_sentence(copy, change):
+    whole = {"model_id": "a/b", "source": "local", "revision": "copy", "files": [ENTRY]}
+    (copy / ".manifest.json").write_text(json.dumps(whole))
+    assert verify_folder(copy).ok
+    if change.keys() & ENTRY.keys():
+        change = {"files": [ENTRY | {"name": "b.safetensors"}, ENTRY | change]}
+    (copy / ".manifest.json").write_text(json.dumps(whole | change))
+    with pytest.raises(ManifestError, match=r"is not a manifest of a model.*download_model\(\)"):
+        verify_folder(copy)
+
+
+def test_a_manifest_that_is_no_file_is_one_sentence(copy):
+    os.mkfifo(copy / ".manifest.json")
+    with pytest.raises(ManifestError, match="is no file: move it away"):
+        verify_folder(copy)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+@pytest.mark.parametrize("name", ["config.json", ".manifest.json", WEIGHTS])
+def test_what_stands_in_the_way_of_a_file_is_named(hub, models, make, name):
+    folder = model_folder(MODEL, models)
+    folder.mkdir(parents=True)
+    make(folder / name)
+    with pytest.raises(DownloadError, match=f"{name} stands where the download needs a file: move"):
+        download_model(MODEL, folder=models)
+
+
+@pytest.mark.parametrize("name", ["", "sub"])
+def test_a_file_in_place_of_a_folder_is_named(hub, models, name):
+    path = model_folder(MODEL, models) / name
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    with pytest.raises(DownloadError, match="stands where the download needs a folder: move it"):
+        download_model(MODEL, folder=models)
+
+
+def test_only_what_the_course_takes_is_written_down(copy):
+    (copy / "code.py").write_text("print()")
+    (copy / "pytorch_model.bin").write_bytes(b"x")
+    manifest = make_manifest(copy)
+    manifest.save(copy)
+    assert [file.name for file in manifest.files] == ["config.json", "weights.safetensors"]
+    assert verify_folder(copy).extra == ("code.py", "pytorch_model.bin")
+
+
+class Program:
+    """A pickle of it makes a file when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("name", [".msc", ".mdl"])
+def test_a_program_in_place_of_modelscopes_notes_is_deleted_unread(tmp_path, name):
+    notes = pickle.dumps([{"Path": "config.json", "Revision": "c0ffee"}])
+    (tmp_path / name).write_bytes(notes)
+    hubs.drop_programs(tmp_path)
+    assert (tmp_path / name).read_bytes() == notes, "ModelScope's own notes are gone"
+    for odd in (pickle.dumps(Program(tmp_path / "ran")), notes[:-3], b"", b"\x80\x04"):
+        (tmp_path / name).write_bytes(odd)
+        hubs.drop_programs(tmp_path)
+        assert not (tmp_path / name).exists()
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.slow
+def test_a_repair_runs_no_program_of_a_foreign_folder(hub, models):
+    folder = fill_folder(hub, models)
+    (folder / "config.json").unlink()
+    (folder / ".msc").write_bytes(pickle.dumps([Program(models / "ran")]))
+    download_model(MODEL, folder=models)
+    assert verify_folder(folder).ok
+    assert not (models / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "[]", '{"files": 3}', '{"files": [{"name": "a"}]}', "[" * 10**5]
+)
 def test_a_missing_or_broken_manifest_says_what_to_do(copy, text):
     if text is not None:
         (copy / ".manifest.json").write_text(text)
