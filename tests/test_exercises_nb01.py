@@ -92,9 +92,48 @@ def test_the_bytes_to_fetch_are_accepted(answer):
         (340, "damaged file comes whole"),
         (1300, "missing file comes too"),
         (0, "add up"),
+        (1040, "wrong size comes too"),
+        (1140, "not its rest"),
+        (2680, "add up"),
+        ([1340], "no number"),
+        ("1340 GiB", "no number"),
+        ("1340 1340", "add up"),
     ],
 )
 def test_wrong_bytes_to_fetch_get_their_reason(answer, hint):
     verdict = nb01.check_bytes_to_fetch(answer, CHECK)
     assert not verdict.ok
     assert hint in verdict.text
+
+
+def test_a_check_without_damage_has_no_answer():
+    whole = Verification(Path("copy"), (FileCheck("a.json", 5, 5, "whole"),))
+    assert "nothing to repair" in nb01.check_bytes_to_fetch(0, whole).text
+
+
+SILLY = [
+    "",
+    " ",
+    None,
+    True,
+    False,
+    [],
+    {},
+    (),
+    [2127532032],
+    float("nan"),
+    float("inf"),
+    "...",
+    len,
+]
+
+
+@pytest.mark.parametrize("answer", [*SILLY, "2127532032 GiB", "4.88 bytes", 2 * 2127532032, -1])
+def test_silly_answers_are_refused(answer):
+    verdicts = [
+        nb01.check_small_relative(answer),
+        nb01.check_half_fp8(answer),
+        nb01.check_bytes_to_fetch(answer, CHECK),
+    ]
+    assert not any(verdicts), verdicts
+    assert all(len(verdict.text) < 250 for verdict in verdicts)

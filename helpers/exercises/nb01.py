@@ -3,8 +3,6 @@
 from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
 from helpers.manifest import Verification
 
-UNITS = "bytes?|parameters?|GiB"
-
 # Exercise 1: Qwen3-VL-2B-Instruct. The slips are what a value left at the 4B model's gives.
 SMALL_RELATIVE = 2_127_532_032
 RELATIVE_SLIPS = {
@@ -36,7 +34,7 @@ FP8_SLIPS = {
 
 def check_small_relative(answer: object) -> Verdict:
     """Exercise 1: how many parameters has Qwen3-VL-2B-Instruct?"""
-    number = read_number(answer, UNITS)
+    number = read_number(answer, "parameters?")
     if number is None:
         return _refuse(answer, "how many parameters the 2B model has")
     if number == SMALL_RELATIVE:
@@ -51,7 +49,7 @@ def check_small_relative(answer: object) -> Verdict:
 
 def check_half_fp8(answer: object) -> Verdict:
     """Exercise 2: how many GiB are the weights with two parts in FP8?"""
-    number = read_number(answer, UNITS)
+    number = read_number(answer, "GiB")
     if number is None:
         return _refuse(answer, "how many GiB the weights take")
     if abs(number - HALF_FP8) < 0.01:
@@ -68,17 +66,22 @@ def check_half_fp8(answer: object) -> Verdict:
 
 def check_bytes_to_fetch(answer: object, check: Verification) -> Verdict:
     """Exercise 3: how many bytes does a repair of this folder have to fetch?"""
-    number = read_number(answer, UNITS)
+    number = read_number(answer, "bytes?")
     if number is None:
         return _refuse(answer, "how many bytes are to be fetched")
     bad = [file for file in check.files if file.name in check.to_fetch]
+    if not bad:
+        return wrong("This check found nothing to repair: run the cell that breaks the copy again.")
     needed = sum(file.expected for file in bad)
+    short = [file for file in bad if file.state == "wrong size"]
     slips = {
         sum(file.found or 0 for file in bad): "those are the bytes found; the expected ones come",
         sum(file.expected or 0 for file in check.files): "that is the whole folder",
         len(bad): "that is the number of files",
         needed - sum(f.expected for f in bad if f.state == "damaged"): "a damaged file comes whole",
         needed - sum(f.expected for f in bad if f.state == "missing"): "a missing file comes too",
+        needed - sum(f.expected for f in short): "a file of the wrong size comes too",
+        needed - sum(f.found for f in short): "a file of the wrong size comes whole, not its rest",
     }
     if number == needed:
         return right(f"{needed:,} bytes for {len(bad)} files; nothing else is touched.")
@@ -88,4 +91,4 @@ def check_bytes_to_fetch(answer: object, check: Verification) -> Verdict:
 
 
 def _refuse(answer: object, what: str) -> Verdict:
-    return BLANK if is_blank(answer) else wrong(f"{answer!r} is no number: answer with {what}.")
+    return BLANK if is_blank(answer) else wrong(f"{answer!r:.80} is no number: answer with {what}.")
