@@ -197,6 +197,11 @@ def explain_failure(error: BaseException, source: str, model_id: str, target: Pa
             f"{title} does not have {model_id} at this revision, or not all of its files: check "
             "the spelling of the model id (capitals count) and of the revision."
         )
+    if any("SOCKS" in str(cause) for cause in causes):
+        return Failure(
+            "A proxy of kind SOCKS is set, which Python cannot use here: unset ALL_PROXY, or name "
+            "an HTTP proxy in HTTPS_PROXY, and start JupyterLab again."
+        )
     if kinds.intersection(BROKEN) or any(status >= 500 for status in statuses):
         return _explain_broken(source)
     return Failure(f"{_say_what_failed(error, title, kinds, statuses)}: {_say_again(source)}")

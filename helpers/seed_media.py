@@ -1,5 +1,6 @@
 """The picture and the clip of the tutorial this course grew from, if the network gives them."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 BUCKET = "https://qianwen-res.oss-cn-beijing.aliyuncs.com"
 MB = 1_000_000
 TIMEOUT = 10.0  # seconds without a byte
+LONGEST = 120.0  # seconds for a whole file
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,15 @@ def _fetch(source: Source, folder: Path) -> SeedFile:
         size = _download(source, path)
     except (httpx.ConnectError, httpx.TimeoutException) as error:
         why = f"no answer from the server ({error})"
-    except (_Refused, httpx.HTTPError, OSError) as error:
+    # The last three: a proxy that httpx cannot use, such as one of kind SOCKS.
+    except (
+        *(_Refused, httpx.HTTPError, OSError),
+        *(ImportError, ValueError, httpx.InvalidURL),
+    ) as error:
         why = str(error) or type(error).__name__
     else:
         return SeedFile(source.name, path, f"{size / MB:.1f} MB downloaded.")
-    return SeedFile(source.name, None, f"not downloaded, and not needed: {why}.")
+    return SeedFile(source.name, None, f"not downloaded, and not needed: {why.rstrip('.')}.")
 
 
 def _download(source: Source, path: Path) -> int:
@@ -111,12 +117,14 @@ def _download(source: Source, path: Path) -> int:
 
 
 def _save(reply: "httpx.Response", source: Source, part: Path) -> int:
-    size = 0
+    size, end = 0, time.monotonic() + LONGEST
     with part.open("wb") as file:
         for chunk in reply.iter_bytes():
             size += len(chunk)
             if size > source.limit:
                 raise _Refused(f"it is larger than {source.limit / MB:g} MB")
+            if time.monotonic() > end:
+                raise _Refused(f"it took more than {LONGEST:g} s")
             file.write(chunk)
     return size
 

@@ -524,7 +524,7 @@ def test_half_a_clip_with_uneven_frames_is_cut_off(
     monkeypatch.setattr(clips, "find_stack", lambda: stack)
     for name, (path, _) in write_kinds(tmp_path).items():
         if path.suffix != ".mp4":
-            with pytest.raises(MediaError, match="cut off.*: download or record it again"):
+            with pytest.raises(MediaError, match=r"cut off.*: download or record it again"):
                 check_clip(cut(path, tmp_path / f"half_{name}{path.suffix}", 0.6))
 
 

@@ -2,12 +2,14 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from helpers import seed_media
 from helpers.seed_media import CLIP, PICTURE, SeedMedia, Source, fetch_seed_media
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20
@@ -18,7 +20,12 @@ HERE = {"/demo.jpeg": JPEG, "/clip.mp4": MP4, "/page.jpeg": b"<html>Please log i
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
-        if self.path.startswith("/cut"):
+        if self.path.startswith("/slow"):
+            self._answer(JPEG[:3], promised=100)
+            for byte in JPEG[3:100]:
+                time.sleep(0.05)
+                self.wfile.write(bytes([byte]))
+        elif self.path.startswith("/cut"):
             self._answer(JPEG, promised=2 * len(JPEG))
         elif self.path in HERE:
             self._answer(HERE[self.path])
@@ -86,6 +93,28 @@ def test_a_failure_is_told_and_leaves_nothing(
     assert words in media.picture.reason
     assert media.clip.path is not None
     assert [file.name for file in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_a_file_that_drips_is_given_up(
+    site: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seed_media, "LONGEST", 0.3)
+    monkeypatch.setattr(site, "handle_error", lambda *_: None)
+    media = fetch_seed_media(tmp_path, picture=picture_at(site, "/slow.jpeg"), clip=clip_at(site))
+    assert "it took more than 0.3 s" in media.picture.reason
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "strange://127.0.0.1:9", "http://[::1"])
+def test_a_proxy_that_cannot_be_used_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    nowhere = Source("http://127.0.0.1:9/demo.jpeg", 10, PICTURE.mark)
+    media = fetch_seed_media(tmp_path, picture=nowhere, clip=nowhere)
+    assert media.picture.path is None
+    assert media.picture.reason.startswith("not downloaded, and not needed: ")
 
 
 def test_an_unreachable_server_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
