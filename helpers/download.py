@@ -18,6 +18,7 @@ from helpers.errors import CourseError
 from helpers.hubs import (
     HUBS,
     Failure,
+    drop_programs,
     explain_failure,
     explain_full_disk,
     explain_silence,
@@ -170,6 +171,7 @@ def _complete(
     report: Callable[[str], None],
 ) -> None:
     """Check a folder, fetch what a hub has better, and check that again."""
+    drop_programs(target)
     saved = _load_saved(target, model_id, revision)
     check = verify_folder(target, saved, report=report) if saved else None
     if check:

@@ -56,7 +56,6 @@ def fetch_modelscope(model_id: str, revision: str, target: Path, names: list[str
     from modelscope import snapshot_download
     from modelscope.hub.errors import FileIntegrityError
 
-    drop_programs(target)
     # A file whose bytes came wrong is thrown away; the check that follows finds it missing.
     with contextlib.suppress(FileIntegrityError):
         snapshot_download(
@@ -176,10 +175,6 @@ def explain_failure(error: BaseException, source: str, model_id: str, target: Pa
     title = HUBS[source].title
     causes = list(_walk_causes(error))
     numbers = {c.errno for c in causes if isinstance(c, OSError) and not isinstance(c, SSLError)}
-    kinds = {kind.__name__ for c in causes for kind in type(c).__mro__}
-    # ModelScope hands the response itself to HTTPError, others set its `response`.
-    responses = [r for c in causes for r in (*c.args, getattr(c, "response", None))]
-    statuses = {r.status_code for r in responses if hasattr(r, "status_code")}
     if numbers & {errno.ENOSPC, errno.EDQUOT}:
         return explain_full_disk(target)
     if numbers & {errno.EACCES, errno.EPERM, errno.EROFS}:
@@ -187,34 +182,51 @@ def explain_failure(error: BaseException, source: str, model_id: str, target: Pa
             f"{target} cannot be written to: see to its permissions, or set COURSE_MODELS to a "
             "folder of your own."
         )
-    if kinds.intersection(REFUSED) or (statuses & {401, 403} and not kinds.intersection(UNKNOWN)):
-        return Failure(
-            f"{title} does not give {model_id} to you: log in with its command line tool, or "
-            "accept the licence on the model's page."
-        )
-    if kinds.intersection(UNKNOWN) or 404 in statuses:
-        return Failure(
-            f"{title} does not have {model_id} at this revision, or not all of its files: check "
-            "the spelling of the model id (capitals count) and of the revision."
-        )
     if any("SOCKS" in str(cause) for cause in causes):
         return Failure(
             "A proxy of kind SOCKS is set, which Python cannot use here: unset ALL_PROXY, or name "
             "an HTTP proxy in HTTPS_PROXY, and start JupyterLab again."
         )
-    if kinds.intersection(BROKEN) or any(status >= 500 for status in statuses):
+    kinds = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
+    refusal = _explain_refusal(kinds, _find_statuses(causes), title, model_id)
+    if refusal:
+        return Failure(refusal)
+    if kinds.intersection(BROKEN) or any(status >= 500 for status in _find_statuses(causes)):
         return _explain_broken(source)
-    return Failure(f"{_say_what_failed(error, title, kinds, statuses)}: {_say_again(source)}")
+    return Failure(f"{_say_what_failed(error, title, kinds)}: {_say_again(source)}")
 
 
-def _say_what_failed(error: BaseException, title: str, kinds: set[str], statuses: set[int]) -> str:
+def _find_statuses(causes: list[BaseException]) -> set[int]:
+    """The HTTP statuses: ModelScope hands the response to HTTPError, others set `response`."""
+    responses = [r for c in causes for r in (*c.args, getattr(c, "response", None))]
+    return {r.status_code for r in responses if hasattr(r, "status_code")}
+
+
+def _explain_refusal(kinds: set[str], statuses: set[int], title: str, model_id: str) -> str:
+    """What a hub that answers does not give, or nothing."""
+    unknown = bool(kinds.intersection(UNKNOWN))
+    if kinds.intersection(REFUSED) or (statuses & {401, 403} and not unknown):
+        return (
+            f"{title} does not give {model_id} to you: log in with its command line tool, or "
+            "accept the licence on the model's page."
+        )
+    if unknown or 404 in statuses:
+        return (
+            f"{title} does not have {model_id} at this revision, or not all of its files: check "
+            "the spelling of the model id (capitals count) and of the revision."
+        )
+    if 429 in statuses:
+        return (
+            f"{title} has had too many requests from this network (429): wait some minutes, then "
+            "run the cell again."
+        )
+    return ""
+
+
+def _say_what_failed(error: BaseException, title: str, kinds: set[str]) -> str:
     first_line = f"{type(error).__name__}: {error}".splitlines()[0]
     if kinds.intersection(SPOILT) or "Consistency check failed" in first_line:
         return f"{title} delivered a file with a wrong checksum or size"
-    if 429 in statuses:
-        return (
-            f"{title} has had too many requests from this network (429): wait a few minutes, then"
-        )
     return f"{title} failed with {first_line[:300].rstrip('.')}"
 
 

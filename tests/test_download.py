@@ -458,7 +458,7 @@ def test_too_many_requests_say_wait(tmp_path):
     error = Exception("429 Client Error")
     error.response = type("Response", (), {"status_code": 429})()
     failure = hubs.explain_failure(error, "huggingface", MODEL, tmp_path)
-    assert re.search('Hugging Face .*429.* wait .* take source="modelscope"', failure.sentence)
+    assert re.search("Hugging Face .*429.* wait some minutes, then run", failure.sentence)
 
 
 # --- disk -------------------------------------------------------------------------------------
@@ -725,6 +725,14 @@ def test_a_program_in_place_of_modelscopes_notes_is_deleted_unread(tmp_path, nam
         hubs.drop_programs(tmp_path)
         assert not (tmp_path / name).exists()
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_whole_folder_is_rid_of_foreign_programs(hub, models):
+    folder = fill_folder(hub, models)
+    (folder / ".msc").write_bytes(pickle.dumps([Program(models / "ran")]))
+    download_model(MODEL, folder=models)
+    assert not (folder / ".msc").exists()
+    assert not (models / "ran").exists()
 
 
 @pytest.mark.slow

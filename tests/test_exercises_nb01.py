@@ -1,11 +1,17 @@
 """The checks of notebook 01 accept every right answer and say what is wrong with others."""
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from helpers.exercises import nb01
 from helpers.manifest import FileCheck, Verification
+from helpers.places import POCKET, ROOT
 
 CHECK = Verification(
     Path("copy"),
@@ -137,3 +143,27 @@ def test_silly_answers_are_refused(answer):
     ]
     assert not any(verdicts), verdicts
     assert all(len(verdict.text) < 250 for verdict in verdicts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seat", ["remote", "without weights"])
+def test_every_cell_runs_where_there_is_no_model(tmp_path, seat):
+    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
+    if seat == "remote":
+        environment |= {"COURSE_PLACE": "remote", "COURSE_BASE_URL": "http://127.0.0.1:9/v1"}
+    else:
+        shutil.copytree(POCKET, tmp_path / "m", ignore=shutil.ignore_patterns("*.safetensors"))
+        environment |= {"COURSE_PLACE": "cpu", "COURSE_MODEL": str(tmp_path / "m")}
+    notebook = json.loads((ROOT / "notebooks" / "01_download_the_model.ipynb").read_text())
+    cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join([*cells, "print(nb01.check_bytes_to_fetch(0, check))"])],
+        cwd=ROOT / "notebooks",
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Not 0: " in done.stdout
+    assert ("none, as no weights are here" in done.stdout) is (seat != "remote")
+    assert ("weights are missing, download them" in done.stdout) is (seat != "remote")
