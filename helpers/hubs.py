@@ -80,11 +80,11 @@ def drop_programs(folder: Path) -> None:
     program in their place. Without them it only fetches what it is asked for.
     """
     for path in (folder / ".msc", folder / ".mdl"):
+        if not path.is_file():
+            continue
         try:
             with path.open("rb") as stream:
                 _PlainData(stream).load()
-        except FileNotFoundError:
-            continue
         except Exception:  # damaged pickles make the reader raise errors of any kind
             path.unlink()
 
