@@ -96,9 +96,10 @@ def check_clip(path: str | Path) -> ClipInfo:
         length = find_length(container, stream)
         kind, codec = CONTAINERS.get(container.format.name, "mp4"), stream.codec_context.name
         width, height = stream.width, stream.height
+    counts = find_stack() is not REFERENCE and kind != "avi"  # by the frames that are there
     if len(times) < announced:
-        explain_missing(path, times, announced, length)
-    frames = count_taken(len(times), announced)
+        explain_missing(path, times, announced, length, counts=counts)
+    frames = count_taken(len(times), announced, counts=counts)
     if len(times) < MIN_FRAMES:
         raise MediaError(
             f"{name_file(path)} has one frame, and Qwen3-VL looks at a clip's frames in pairs: "
@@ -221,14 +222,12 @@ def count_announced(container: "InputContainer", stream: "VideoStream") -> int:
     return int(seconds * find_rate(stream) + Fraction(1, 2))
 
 
-def count_taken(decoded: int, announced: int) -> int:
+def count_taken(decoded: int, announced: int, *, counts: bool) -> int:
     """The frames that the server goes by: the announced ones.
 
-    Where vLLM 0.32.0 finds at least two fewer at the clip's end, it goes by those.
+    Where vLLM 0.32.0 finds at least two fewer at the clip's end (`counts`), it goes by those.
     """
-    if find_stack() is not REFERENCE and decoded < announced - 1:
-        return decoded
-    return announced
+    return decoded if counts and decoded < announced - 1 else announced
 
 
 def find_length(container: "InputContainer", stream: "VideoStream") -> float:
@@ -296,11 +295,13 @@ def decode_frames(
         ) from error
 
 
-def explain_missing(path: Path, times: list[float | None], announced: int, length: float) -> None:
+def explain_missing(
+    path: Path, times: list[float | None], announced: int, length: float, *, counts: bool
+) -> None:
     """Say why fewer frames came than announced; raise MediaError unless the server takes it so.
 
-    vLLM 0.11.0 insists on the announced number, 0.32.0 counts what is there. Half a file is
-    refused for either.
+    vLLM 0.11.0 insists on the announced number. 0.32.0 counts what is there (`counts`), but not
+    in an AVI. Half a file is refused for either.
     """
     name = name_file(path)
     whole = reaches(times, length)
@@ -309,7 +310,7 @@ def explain_missing(path: Path, times: list[float | None], announced: int, lengt
             f"{name} announces {announced} frames but only {len(times)} can be read, so it is cut "
             "off: download or record it again, or convert what is there to a new MP4."
         )
-    if find_stack() is not REFERENCE:
+    if counts:
         return
     why = (
         "its frames are not evenly spaced, or some at its edges are hidden"
@@ -318,8 +319,8 @@ def explain_missing(path: Path, times: list[float | None], announced: int, lengt
     )
     raise MediaError(
         f"{name} plays well, but {why}, so it has {len(times)} frames where its header lets one "
-        f"expect {announced}, and vLLM 0.11 insists on those: convert it to a constant rate, "
-        f"{CONVERT.format(name=path.name)}."
+        f"expect {announced}, and vLLM {find_stack().vllm} insists on those: convert it to a "
+        f"constant rate, {CONVERT.format(name=path.name)}."
     )
 
 

@@ -509,7 +509,10 @@ def test_whole_clip_with_uneven_frames_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("current")
 def test_current_server_counts_what_is_there(tmp_path: Path) -> None:
-    kinds = {name: check_clip(path) for name, (path, _) in write_kinds(tmp_path).items()}
+    paths = {name: path for name, (path, _) in write_kinds(tmp_path).items()}
+    with pytest.raises(MediaError, match=r"not evenly spaced.* vLLM 0\.32\.0 insists on those"):
+        check_clip(paths.pop("avi"))
+    kinds = {name: check_clip(path) for name, path in paths.items()}
     assert (kinds["recorder"].frames, kinds["recorder"].fps) == (98, 30)
     assert kinds["recorder"].drift == pytest.approx(7 - 97 / 30, abs=0.01)
     assert "up to 3.8 s wrong, so convert it: `ffmpeg -i recorder.mkv" in str(kinds["recorder"])
@@ -579,7 +582,7 @@ def test_clips_are_what_the_installed_servers_loader_makes_of_them(tmp_path: Pat
         try:
             info = check_clip(name)
         except MediaError as error:
-            assert not count or "cut off" in str(error), name
+            assert not count or "cut off" in str(error) or name.endswith(".avi"), name
             continue
         assert info.seconds == pytest.approx(duration, abs=0.001), name
         plan = plan_clip(64, 48, frames=info.frames, fps=info.fps, version=stack.vllm)
