@@ -265,8 +265,8 @@ def _run_job(
         text=True,
         start_new_session=True,
     ) as process:
-        pulse = _Pulse(process.pid)
         try:
+            pulse = _Pulse(process.pid)
             while _is_running(process):
                 landed = _count_landed(manifest, target)
                 progress.update(landed)

@@ -1,5 +1,6 @@
 """What should be in a model folder, and whether it is: names, sizes and checksums."""
 
+import errno
 import hashlib
 import json
 import re
@@ -105,9 +106,9 @@ class Manifest:
         Raises ManifestError where there is none, or it is not one that names a model's weights.
         """
         path = Path(folder) / MANIFEST_NAME
-        if path.exists() and not path.is_file():
-            raise ManifestError(f"{path} is no file: move it away and run download_model() again.")
         try:
+            if path.exists() and not path.is_file():
+                raise FileExistsError(errno.EEXIST, "it is no file, so move it away")
             manifest = cls._parse(path.read_text())
             if not any(file.name.endswith(".safetensors") for file in manifest.files):
                 raise ManifestError("it names no *.safetensors weights")

@@ -672,7 +672,7 @@ def test_an_odd_manifest_is_one_sentence(copy, change):
 
 def test_a_manifest_that_is_no_file_is_one_sentence(copy):
     os.mkfifo(copy / ".manifest.json")
-    with pytest.raises(ManifestError, match="is no file: move it away"):
+    with pytest.raises(ManifestError, match="cannot be read: it is no file, so move it away"):
         verify_folder(copy)
 
 
