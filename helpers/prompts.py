@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from PIL import Image
 
-from helpers.clips import count_announced, find_video, open_clip
+from helpers.clips import count_announced, find_rate, find_video, open_clip
 from helpers.media_files import MAX_FILE_BYTES, check_file
 from helpers.pictures import PILLOW_READERS
 from helpers.tokens import REFERENCE, STEP, ClipPlan, Limits, TokenError, image_tokens, plan_clip
@@ -121,7 +121,7 @@ def _plan_part(
             path.write_bytes(source.getvalue())
         with open_clip(path) as container:
             stream = find_video(container, path)
-            rate = float(stream.average_rate or stream.guessed_rate)  # as OpenCV reads it
+            rate = float(find_rate(stream))
             frames = count_announced(container, stream)
             width, height = stream.width, stream.height
     return plan_clip(

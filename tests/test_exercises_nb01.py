@@ -103,7 +103,7 @@ def test_the_bytes_to_fetch_are_accepted(answer):
         (2680, "add up"),
         ([1340], "no number"),
         ("1340 GiB", "no number"),
-        ("1340 1340", "add up"),
+        ("1340 1340", "no number"),
     ],
 )
 def test_wrong_bytes_to_fetch_get_their_reason(answer, hint):
