@@ -31,7 +31,7 @@ from helpers import server_records
 from helpers.card import read_nvidia
 from helpers.errors import CourseError
 from helpers.places import Place, find_place
-from helpers.server_log import explain_wait, find_cause, find_stage, strip_colours
+from helpers.server_log import explain_wait, find_cause, find_stage
 from helpers.server_records import (
     SIGNALS,
     Record,
@@ -50,6 +50,7 @@ from helpers.server_records import (
     stop_record,
     stop_servers,
 )
+from helpers.server_view import StageLine, put_aside, read_log
 
 __all__ = [
     "Interrupted",
@@ -73,8 +74,7 @@ ASK_LIMIT = 600.0  # s for the first reply, which may wait for the driver's comp
 DEATH_LIMIT = 10.0  # s: vLLM ends 1 to 5 s after its engine, with exit code 0
 RESTARTS = (2, 5, 15)  # s before `serve` starts a server again that died
 LONG_LIFE = 600.0  # s after which a death counts as the first one
-LONGEST_LOG = 16 * 2**20  # bytes of a log to read at once
-STAGE_LOG = 2**18  # the same while a start goes on, twice a second
+STAGE_LOG = 2**18  # bytes of the log to read twice a second while a start goes on
 SMALLEST_DISK = 2**16  # bytes; with less the log cannot be written
 
 
@@ -157,26 +157,31 @@ class Server:
             self._wait_until_ready(limit)
             return self._greet()
         except KeyboardInterrupt:
-            what = self.stop() if launched else "Nothing was started or stopped."
-            raise Interrupted(f"the start was broken off. {what}") from None
+            what = self._end_own() if launched else "Nothing was started or stopped."
+            raise Interrupted(f"the start was broken off. {what or 'Nothing was left.'}") from None
         except BaseException:
             if launched:
-                self.stop()
+                self._end_own()
             raise
 
     def stop(self) -> str:
         """Stop the course's server on this port, whoever started it; returns one sentence."""
         if self.place.name == "remote":
             return "The remote server goes on: whoever runs it stops it."
-        record = self.record or read_record(self.place.port)
-        done = f"No server of the course runs on port {self.place.port}."
-        if record and record.processes():
-            done = stop_record(record)
-        elif record:
-            record.forget()
+        done = self._end_own()
+        if done is None and (record := read_record(self.place.port)):
+            done = _clean_up(record)
+        return done or f"No server of the course runs on port {self.place.port}."
+
+    def _end_own(self) -> str | None:
+        """Stop the server that this object knows; None if it knows none, or that one is gone."""
+        done = _clean_up(self.record) if self.record else None
         atexit.unregister(self._leave)
         self.record, self._owned, self.model = None, False, ""
-        self._end_watcher()
+        if self._watcher:
+            self._watcher.terminate()
+            self._watcher.wait()
+            self._watcher = None
         return done
 
     def wait(self) -> str:
@@ -255,14 +260,15 @@ class Server:
         The log is put aside, because the next start writes a new one.
         """
         cause = self._explain_end(record)
-        aside = _put_aside(Path(record.log_path))
+        aside = put_aside(Path(record.log_path))
         _clean_up(record)
         return f"The server died. {cause} Its log: {aside}"
 
     def _explain_end(self, record: Record) -> str:
         """The cause in the log, with the exit code where the process was ours."""
-        if shutil.disk_usage(server_records.STATE).free < SMALLEST_DISK:
-            return f"The disk of {server_records.STATE} is full: free some space."
+        with contextlib.suppress(OSError):
+            if shutil.disk_usage(server_records.STATE).free < SMALLEST_DISK:
+                return f"The disk of {server_records.STATE} is full: free some space."
         ours = self._process is not None and self._process.pid == record.pid
         return find_cause(read_log(Path(record.log_path)), self._process.poll() if ours else None)
 
@@ -289,7 +295,7 @@ class Server:
         """Start the process. It is on record before it exists, so that no moment can lose it."""
         port = self.place.port
         with hold_signals():
-            _put_aside(self.log_path)
+            put_aside(self.log_path)
             with self.log_path.open("wb") as log:
                 self.record = Record(
                     pid=0,
@@ -306,7 +312,6 @@ class Server:
                 self._process = start_process(command, self._make_environment(), log)
             self.record = replace(self.record, pid=self._process.pid)
             self.record.save()
-            self._end_watcher()
             self._watcher = start_watcher(self.record)
             self._owned = True
             atexit.register(self._leave)
@@ -322,15 +327,9 @@ class Server:
         if self.record and self.record.processes():
             self.stop()
 
-    def _end_watcher(self) -> None:
-        if self._watcher:
-            self._watcher.terminate()
-            self._watcher.wait()
-            self._watcher = None
-
     def _wait_until_ready(self, limit: float) -> None:
         """Show the stage and its seconds until `/health` and the model list answer."""
-        line = _StageLine()
+        line = StageLine()
         while not self._answers():
             if not self.record.alive():
                 line.end()
@@ -354,7 +353,7 @@ class Server:
         cause = self._explain_end(self.record)
         return ServerError(f"The server did not start. {cause} Its whole log: {self.log_path}")
 
-    def _ask_first(self, line: "_StageLine") -> None:
+    def _ask_first(self, line: StageLine) -> None:
         """Ask the first question, which may take a minute, before a learner does.
 
         The server is of use also when it refuses; when it dies of it, `ServerError` says so.
@@ -435,43 +434,6 @@ def ask_first(place: Place, *, limit: float = ASK_LIMIT) -> str:
         return f"The first request was not answered ({error})."
 
 
-def read_log(path: Path, most: int = LONGEST_LOG) -> str:
-    """A log without colour codes; of one longer than `most` bytes the beginning and the end."""
-    if not path.exists():
-        return ""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        if size <= most:
-            data = file.read()
-        else:
-            data = file.read(most // 2) + b"\n[...]\n"
-            file.seek(size - most // 2)
-            data += file.read(most // 2)
-    return strip_colours(data.decode(errors="replace"))
-
-
-class _StageLine:
-    """The line on the screen that says what a start is busy with, and for how long."""
-
-    def __init__(self) -> None:
-        self.begin = self.since = time.monotonic()
-        self.stage = ""
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.begin
-
-    def show(self, stage: str) -> None:
-        if stage != self.stage:
-            print("\n" if self.stage else "", end="")
-            self.stage, self.since = stage, time.monotonic()
-        print(f"\r{time.monotonic() - self.since:4.0f} s  {stage}", end="", flush=True)
-
-    def end(self, text: str = "") -> None:
-        print(f"\n{text}" if text else "", flush=True)
-
-
 @contextlib.contextmanager
 def _name_trouble() -> Iterator[None]:
     """Turn what the system refuses while a server is put on record into one sentence."""
@@ -487,20 +449,12 @@ def _name_trouble() -> Iterator[None]:
         ) from None
 
 
-def _clean_up(record: Record) -> None:
-    """Remove what a dead server left: processes, files, its record."""
+def _clean_up(record: Record) -> str | None:
+    """Remove what there is of a server: processes, files, its record; None if it was gone."""
     if record.processes():
-        stop_record(record)
-    else:
-        record.forget()
-
-
-def _put_aside(log: Path) -> Path:
-    """Keep the log of the server before as server-PORT.log.1; returns where it is now."""
-    aside = log.with_suffix(".log.1")
-    with contextlib.suppress(FileNotFoundError):
-        log.replace(aside)
-    return aside
+        return stop_record(record)
+    record.forget()
+    return None
 
 
 def _without_share(command: list[str]) -> list[str]:
@@ -566,8 +520,9 @@ def _end_serving(server: Server) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m helpers.server", description=__doc__)
     parser.add_argument("action", nargs="?", choices=["run", "stop"], default="run")
-    for number in SIGNALS:  # a closed terminal too
-        signal.signal(number, signal.default_int_handler)
+    for number in SIGNALS:  # a closed terminal too, unless under nohup
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     server = None
     try:
         if parser.parse_args().action == "stop":

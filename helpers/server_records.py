@@ -278,7 +278,8 @@ def lock_port(port: int) -> Iterator[None]:
     """Let one start at a time look for a server on this port and put its own on record."""
     STATE.mkdir(exist_ok=True)
     with (STATE / f"server-{port}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # a network disk may have no locks
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
@@ -401,7 +402,7 @@ def _is_orphan(process: psutil.Process) -> bool:
 def _has_python_parent(process: psutil.Process) -> bool:
     """Whoever takes in lost processes (init, systemd, a container's first process) is not one."""
     parent = process.parent()
-    if parent is None or parent.pid == 1:
+    if parent is None or parent.pid == 1 or parent.uids().real != os.getuid():
         return False
     return Path(parent.exe()).name.startswith("python")
 
