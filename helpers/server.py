@@ -50,7 +50,7 @@ from helpers.server_records import (
     stop_record,
     stop_servers,
 )
-from helpers.server_view import StageLine, put_aside, read_log
+from helpers.server_view import StageLine, find_aside, put_aside, read_log
 
 __all__ = [
     "Interrupted",
@@ -190,7 +190,8 @@ class Server:
             time.sleep(1)
         if self.record.was_stopped():
             return ""
-        return self._tell_death(self.record)
+        with _name_trouble(), lock_port(self.place.port):
+            return self._tell_death(self.record)
 
     def __enter__(self) -> "Server":
         return self if self.model else self.start()
@@ -224,7 +225,7 @@ class Server:
         if self._is_dead(record):
             if record.boot == read_boot() and not record.was_stopped():
                 print(f"{self._tell_death(record)}\nA new one is started.")
-            _clean_up(record)
+            _clean_up(record, leave_word=False)
             return None
         if _without_share(record.command) != _without_share(self.arguments):
             raise ServerError(
@@ -255,22 +256,24 @@ class Server:
         print(f"Using the course's server that already runs on port {record.port}.")
 
     def _tell_death(self, record: Record) -> str:
-        """What a server died of, and where its log lies from now on; what is left of it is ended.
+        """What a server died of, and where its log is now; what is left of it is ended.
 
-        The log is put aside, because the next start writes a new one.
+        The log is put aside, because the next start writes a new one. (That start may have been
+        somebody else's, and done.)
         """
-        cause = self._explain_end(record)
-        aside = put_aside(Path(record.log_path))
-        _clean_up(record)
-        return f"The server died. {cause} Its log: {aside}"
+        log = Path(record.log_path)
+        log = put_aside(log) if record.is_current() else find_aside(log)
+        cause = self._explain_end(record, log)
+        _clean_up(record, leave_word=False)
+        return f"The server died. {cause} Its log: {log}"
 
-    def _explain_end(self, record: Record) -> str:
+    def _explain_end(self, record: Record, log: Path) -> str:
         """The cause in the log, with the exit code where the process was ours."""
         with contextlib.suppress(OSError):
             if shutil.disk_usage(server_records.STATE).free < SMALLEST_DISK:
                 return f"The disk of {server_records.STATE} is full: free some space."
         ours = self._process is not None and self._process.pid == record.pid
-        return find_cause(read_log(Path(record.log_path)), self._process.poll() if ours else None)
+        return find_cause(read_log(log), self._process.poll() if ours else None)
 
     def _check_before_start(self) -> None:
         if self.place.name == "gpu" and read_nvidia().card is None:
@@ -350,7 +353,7 @@ class Server:
     def _explain_failed_start(self) -> ServerError:
         if self.record.was_stopped():
             return Stopped("The start was stopped from elsewhere, by `make stop` or a notebook.")
-        cause = self._explain_end(self.record)
+        cause = self._explain_end(self.record, self.log_path)
         return ServerError(f"The server did not start. {cause} Its whole log: {self.log_path}")
 
     def _ask_first(self, line: StageLine) -> None:
@@ -449,10 +452,10 @@ def _name_trouble() -> Iterator[None]:
         ) from None
 
 
-def _clean_up(record: Record) -> str | None:
+def _clean_up(record: Record, *, leave_word: bool = True) -> str | None:
     """Remove what there is of a server: processes, files, its record; None if it was gone."""
     if record.processes():
-        return stop_record(record)
+        return stop_record(record, leave_word=leave_word)
     record.forget()
     return None
 

@@ -107,12 +107,16 @@ class Record:
         except (OSError, ValueError):
             return False
 
+    def is_current(self) -> bool:
+        """Is this the record of its port still, so that the log is this server's too?"""
+        saved = read_record(self.port)
+        return saved is not None and saved.temporary == self.temporary
+
     def forget(self) -> None:
         """Remove the record of a server that is gone, and the files that it left behind."""
         if self.processes():
             return
-        saved = read_record(self.port)
-        if saved and saved.temporary == self.temporary:
+        if self.is_current():
             self.path.unlink(missing_ok=True)
         if _is_own_name(self.temporary, self.port) and _is_temporary(Path(self.temporary)):
             shutil.rmtree(self.temporary, ignore_errors=True)
@@ -186,14 +190,16 @@ def stop_servers() -> list[str]:
     return done
 
 
-def stop_record(record: Record) -> str:
+def stop_record(record: Record, *, leave_word: bool = True) -> str:
     """End all processes of a server: SIGTERM, then SIGKILL; returns what was done.
 
-    An interrupt meanwhile does not break it off: it means SIGKILL at once. Raises `ServerError`
-    when something is still there.
+    Without `leave_word` it is no stop, but tidying up after a server that died. An interrupt
+    meanwhile does not break it off: it means SIGKILL at once. Raises `ServerError` when something
+    is still there.
     """
     begin = time.monotonic()
-    record.note_stop()
+    if leave_word:
+        record.note_stop()
     with hold_signals(but=signal.SIGINT) as caught:
         count = end_processes(record.processes, record.pid, caught)
         record.forget()

@@ -26,12 +26,16 @@ def read_log(path: Path, most: int = LONGEST_LOG) -> str:
     return strip_colours(data.decode(errors="replace"))
 
 
+def find_aside(log: Path) -> Path:
+    """Where the log of the server before is kept: server-PORT.log.1."""
+    return log.with_suffix(".log.1")
+
+
 def put_aside(log: Path) -> Path:
-    """Keep the log of the server before as server-PORT.log.1; returns where it is now."""
-    aside = log.with_suffix(".log.1")
+    """Make room for a new log; returns where the old one is now."""
     with contextlib.suppress(FileNotFoundError):
-        log.replace(aside)
-    return aside
+        log.replace(find_aside(log))
+    return find_aside(log)
 
 
 class StageLine:

@@ -117,6 +117,26 @@ def test_serve_says_elsewhere_only_when_the_course_stopped_it(
     assert "stopped from elsewhere" in said() and "died" not in said()
 
 
+def test_serve_tells_a_death_that_a_notebook_met_first(
+    python: Runner, said: Callable[[], str], cpu_place: Place, capsys: pytest.CaptureFixture
+) -> None:
+    """A cell that is run again at once after an error 500 cleans up and starts its own."""
+    child = python(SERVE)
+    wait_until(lambda: "Stop it" in said())
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(cpu_place.base_url.removesuffix("/v1") + "/die")
+    with Server(cpu_place) as server:
+        assert "the moon is full" in capsys.readouterr().out
+        wait_until(lambda: said().count("Stop it") == 2)
+        assert "Using the course's server" in said()
+        assert "The server died." in said() and "the moon is full" in said()
+        assert "elsewhere" not in said()
+        assert server.log_path.exists() and "the moon" not in server.log_text()
+        child.send_signal(signal.SIGINT)
+        child.wait(10)
+        assert "goes on: it was started elsewhere" in said() and server.record.alive()
+
+
 def test_serve_of_a_remote_place_is_one_sentence() -> None:
     remote = Place("remote", "COURSE_BASE_URL=http://h/v1", "http://h/v1", "EMPTY", "")
     with pytest.raises(ServerError, match=r"somebody else runs.*unset COURSE_BASE_URL"):

@@ -400,7 +400,7 @@ def test_a_log_that_filled_the_disk(
 ) -> None:
     server = Server(cpu_place)
     monkeypatch.setattr(server_module, "SMALLEST_DISK", 2**80)
-    assert "is full: free some space" in server._explain_end(record)
+    assert "is full: free some space" in server._explain_end(record, server.log_path)
 
 
 def test_a_program_that_does_not_start(stand_in: Path, cpu_place: Place, state: Path) -> None:
