@@ -327,7 +327,7 @@ class Server:
 
     def _leave(self) -> None:
         """Stop the server when Python ends; one that died stays on record, for the next start."""
-        if self.record and self.record.processes():
+        if self._owned and self.record.processes():
             self.stop()
 
     def _wait_until_ready(self, limit: float) -> None:
