@@ -213,28 +213,40 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("kind", [*ODD, "folder", "nowhere", "loop", "pipe"])
-def test_an_odd_record_blocks_nothing(state: Path, record: Record, kind: str) -> None:
-    path = state / "server-9330.json"
+def write_odd(path: Path, kind: str) -> None:
     if kind == "folder":
         path.mkdir()
     elif kind == "nowhere":
-        path.symlink_to(state / "nowhere")
+        path.symlink_to(path.with_name("nowhere"))
     elif kind == "loop":
         path.symlink_to(path)
     elif kind == "pipe":
         os.mkfifo(path)
     else:
         path.write_bytes(ODD[kind] if isinstance(ODD[kind], bytes) else ODD[kind].encode())
+
+
+@pytest.mark.parametrize("kind", [*ODD, "folder", "nowhere", "loop", "pipe"])
+def test_an_odd_record_is_named(state: Path, kind: str) -> None:
+    path = state / "server-9330.json"
+    write_odd(path, kind)
+    assert find_servers() == []
+    said = stop_servers()
+    if kind not in ("pid huge", "nul"):  # the record of a server that is gone, and forgotten
+        assert said == [f"{path} is not the record of a server and was left alone: delete it."]
+
+
+def test_odd_records_block_no_stop(state: Path, record: Record) -> None:
+    for number, kind in enumerate([*ODD, "folder", "nowhere", "loop", "pipe"]):
+        write_odd(state / f"server-{number}.json", kind)
     process = run(record)
-    record_now = replace(record, pid=process.pid)
-    record_now.save()
-    assert find_servers() == [record_now]
-    done = stop_servers()
-    assert any("Stopped: 1 process ended" in line for line in done)
-    if kind not in ("pid huge", "nul"):  # readable, of a server that is gone
-        assert any(str(path) in line and "delete it" in line for line in done)
+    saved = replace(record, pid=process.pid)
+    saved.save()
+    assert find_servers() == [saved]
+    assert any("Stopped: 1 process ended" in line for line in stop_servers())
     assert process.wait(5) == -signal.SIGTERM
+    with pytest.raises(ServerError, match="no model in"):  # nor a start
+        Server(Place("cpu", "", "http://127.0.0.1:9/v1", "", "", model_path=state)).start()
 
 
 def test_port_of_a_record_with_a_user() -> None:
