@@ -485,8 +485,8 @@ def serve(server: Server) -> None:
     """
     if server.place.name == "remote":
         raise ServerError(
-            f"The {server.place} is a server that somebody else runs, so there is none to start "
-            "here. To run one on this machine, unset COURSE_BASE_URL."
+            f"The place is remote ({server.place.reason}): somebody else runs that server. To run "
+            "one on this machine, unset COURSE_BASE_URL and set COURSE_PLACE to cpu or gpu."
         )
     pauses, death = list(RESTARTS), ""
     while True:
