@@ -328,7 +328,7 @@ def start_watcher(record: Record) -> subprocess.Popen:
     """Start the process that ends the server when this one is gone, or JupyterLab above it."""
     above = os.environ.get("JPY_PARENT_PID", "")
     above = above if above == str(os.getppid()) else "0"
-    module = [sys.executable, "-m", "helpers.server_records"]
+    module = [sys.executable, "-P", "-m", "helpers.server_records"]  # never one of the cwd
     words = [str(record.port), record.temporary, str(os.getpid()), above]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     return start_process([*module, *words], os.environ | {"PYTHONPATH": path}, subprocess.DEVNULL)
