@@ -1,21 +1,53 @@
 """Right answers in many spellings pass; wrong ones are told what is wrong."""
 
+import json
+import math
+
 import pytest
 
 from helpers.exercises import nb02
+from tests.conftest import ROOT
 
-LOG_LINES = ("torch.OutOfMemoryError: CUDA", "No available memory for the cache blocks.", "Free")
+LOG_LINES = (
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+    "ValueError: No available memory for the cache blocks.",
+    "ValueError: Free memory on device (20.1/31.4 GiB) on startup is less than desired",
+)
 RIGHT_WAYS = dict(zip(LOG_LINES, ("down", "up", "down"), strict=True))
+FLAGS = ("--port", "9000", "--max-model-len", "8192", "--limit-mm-per-prompt")
+JSON = '{"image": 2, "video": 0}'
+ODD = [None, "", [], {}, (), object(), "many", [3], -1, 0, True, math.nan, math.inf, len, [None]]
 
 
-@pytest.mark.parametrize("answer", [42, 42.0, "42", " 42 "])
+@pytest.mark.parametrize("answer", ODD)
+def test_odd_answers_are_wrong_and_never_fail(answer: object) -> None:
+    assert not nb02.check_requests_at_once(answer, 174_720)
+    assert not nb02.check_flags(answer)
+    assert not nb02.check_ways(answer)
+    assert not nb02.check_ways(RIGHT_WAYS | {LOG_LINES[0]: answer})
+
+
+def test_the_notebook_asks_what_is_checked() -> None:
+    notebook = json.loads((ROOT / "notebooks" / "02_launch_the_server.ipynb").read_text())
+    code = "\n".join("".join(cell["source"]) for cell in notebook["cells"])
+    assert all(f'"{line}": ...' in code for line in LOG_LINES)
+
+
+@pytest.mark.parametrize("answer", [42, 42.0, "42", " 42 ", "42 requests"])
 def test_requests_at_once_right(answer: object) -> None:
     assert nb02.check_requests_at_once(answer, 174_720)
 
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
-    [(..., "Nothing here"), (42.65625, "round down"), (43, "Divide"), ("many", "not a number")],
+    [
+        (..., "Nothing here"),
+        (42.65625, "round down"),
+        (42.66, "round down"),
+        (43, "round down"),
+        (44, "Divide"),
+        ("many", "not a number"),
+    ],
 )
 def test_requests_at_once_wrong(answer: object, hint: str) -> None:
     verdict = nb02.check_requests_at_once(answer, 174_720)
@@ -31,6 +63,12 @@ def test_requests_at_once_wrong(answer: object, hint: str) -> None:
             *("--port", 9000, "--max-model-len", 8192),
             *("--limit-mm-per-prompt.image", "2", "--limit-mm-per-prompt.video", "0"),
         ],
+        (*FLAGS, JSON),
+        ["--port", "9000", "--max-model-len", "8K", "--limit-mm-per-prompt", JSON],
+        [*FLAGS, '{"image": 2, "video": 0, "audio": 0}', "--host", "127.0.0.1"],
+        [*FLAGS, JSON, "--enforce-eager"],
+        ["vllm", "serve", "models/Qwen", *FLAGS, JSON],
+        f"--port 9000 \\\n  --max-model-len 8192 \\\n  --limit-mm-per-prompt '{JSON}'",
     ],
 )
 def test_flags_right(flags: object) -> None:
@@ -49,6 +87,20 @@ def test_flags_right(flags: object) -> None:
             "--port 9000 --max-model-len 8192 --limit-mm-per-prompt '{\"image\": 2}'",
             "two pictures and no clip",
         ),
+        ([*FLAGS, '{"image": 2, "video": false}'], "two pictures and no clip"),
+        ([*FLAGS, '{"image": "2", "video": 0}'], "two pictures and no clip"),
+        ([*FLAGS, "[2, 0]"], "not JSON"),
+        (list(FLAGS), "not JSON"),
+        ([*FLAGS[:4], {"image": 2, "video": 0}], "belongs to no flag"),
+        ([*FLAGS, {"image": 2, "video": 0}], "not JSON"),
+        ([*FLAGS, JSON, "--port", "9000"], "--port is there twice"),
+        ([*FLAGS, JSON, "9001"], "belongs to no flag"),
+        (["--port 9000", "--max-model-len 8192", f"--limit-mm-per-prompt {JSON}"], "are two"),
+        ("--port 9000 --max-model-len 8k", "--max-model-len should be 8192, not 8k"),
+        ("--port 9K --max-model-len 8192", "--port should be 9000"),
+        ("--port 9000 --max-model-len '8192", "A quotation mark is open"),
+        (9000, "no list of words"),
+        ({"--port": 9000}, "no list of words"),
     ],
 )
 def test_flags_wrong(flags: object, hint: str) -> None:
@@ -56,10 +108,37 @@ def test_flags_wrong(flags: object, hint: str) -> None:
     assert not verdict and hint in verdict.text
 
 
-def test_ways() -> None:
-    assert nb02.check_ways(RIGHT_WAYS)
-    assert nb02.check_ways({line: way.upper() for line, way in RIGHT_WAYS.items()})
-    assert "the card" in nb02.check_ways(dict.fromkeys(LOG_LINES, "up")).text
-    assert "budget" in nb02.check_ways(dict.fromkeys(LOG_LINES, "down")).text
-    assert "Nothing here" in nb02.check_ways(RIGHT_WAYS | {LOG_LINES[0]: ...}).text
-    assert "dictionary" in nb02.check_ways(...).text
+@pytest.mark.parametrize(
+    "ways",
+    [
+        RIGHT_WAYS,
+        {line: way.upper() for line, way in RIGHT_WAYS.items()},
+        {line: f" {way} " for line, way in reversed(RIGHT_WAYS.items())},
+        dict(zip(LOG_LINES, ("lower", "raise", "Lower"), strict=True)),
+    ],
+)
+def test_ways_right(ways: dict) -> None:
+    assert nb02.check_ways(ways), nb02.check_ways(ways).text
+
+
+@pytest.mark.parametrize(
+    ("ways", "hint"),
+    [
+        (..., "dictionary"),
+        (list(RIGHT_WAYS.items()), "dictionary"),
+        ({}, "missing: torch.OutOfMemoryError"),
+        ({LOG_LINES[1]: "up"}, "missing: torch.OutOfMemoryError"),
+        ({LOG_LINES[0]: "down", "a made-up line": "up"}, "missing: ValueError: No available"),
+        (RIGHT_WAYS | {"a made-up line": "up"}, "each once; yours has 4"),
+        (RIGHT_WAYS | {f"{LOG_LINES[0]} again": "down"}, "each once; yours has 4"),
+        ({1: "down", 2: "up", 3: "down"}, "missing"),
+        (RIGHT_WAYS | {LOG_LINES[0]: ...}, "Nothing here"),
+        (dict.fromkeys(LOG_LINES, "up"), "the card"),
+        (dict.fromkeys(LOG_LINES, "down"), "budget"),
+        (dict.fromkeys(LOG_LINES, "up or down"), "the card"),
+        ({line: ["down"] for line in LOG_LINES}, "the card"),
+    ],
+)
+def test_ways_wrong(ways: object, hint: str) -> None:
+    verdict = nb02.check_ways(ways)
+    assert not verdict and hint in verdict.text, verdict.text

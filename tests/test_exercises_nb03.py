@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 ARRIVALS = [0.210, 0.231, 0.250, 0.272, 0.291, 0.310, 0.332, 0.350, 0.371, 0.390, 0.410]
 TTFT, SPEED, BLUE = 0.21, 50.0, 0.1792213793306976
-ODD = [None, "", [], {}, object(), "many", [3], -1, True, math.nan, math.inf, "nan"]
+ODD = [None, "", [], {}, (), object(), "many", [3], (3,), -1, True, math.nan, math.inf, "nan", len]
 
 
 def test_unanswered() -> None:
@@ -38,6 +38,7 @@ def test_odd_answers_are_wrong_and_never_fail(answer: object) -> None:
 def test_the_notebook_asks_what_is_checked() -> None:
     notebook = json.loads((ROOT / "notebooks" / "03_chat_with_text.ipynb").read_text())
     code = "\n".join("".join(cell["source"]) for cell in notebook["cells"])
+    assert "nb03.check_speed(came, ttft, tokens_per_second)" in code
     assert f"{ARRIVALS[0]:.3f}, " + ", ".join(f"{t:.3f}" for t in ARRIVALS[1:]) in code
     assert json.dumps(nb03.LOGPROBS) in code
     assert '"blue" at temperature 2' in code
@@ -59,6 +60,13 @@ def test_right_speed(ttft: object, speed: object) -> None:
 def test_right_speed_of_other_arrivals() -> None:
     assert nb03.check_speed([1.0, 1.5, 2.0], 1, 2)
     assert not nb03.check_speed([1.0, 1.5, 2.0], 1, 3)
+
+
+@pytest.mark.parametrize("arrivals", [..., None, [], [0.2], 0.2, "0.2 0.3"])
+def test_lost_arrivals(arrivals: object) -> None:
+    verdict = nb03.check_speed(arrivals, TTFT, SPEED)
+    assert not verdict
+    assert "Keep the list" in verdict.text
 
 
 @pytest.mark.parametrize(
@@ -107,7 +115,11 @@ GOOD = ("My bicycle is orange.", "Nice.", "Name a fruit.", "A pear.", "What colo
         talk(*GOOD, system="Be brief."),
         talk(*map(part, GOOD)),
         talk("ORANGE is the paint of the bike", "ok", "2 + 2?", "4", "Its color, please."),
-        talk(*GOOD[:4], "Do you remember my bike?"),
+        talk(*GOOD[:4], "Do you remember the paint of my bike?"),
+        talk(*GOOD[:4], "What does it look like?"),
+        talk("Hello! No joke: I ride a bike. It is orange, not red.", *GOOD[1:]),
+        tuple(talk(*GOOD)),
+        talk(*(tuple(part(text)) for text in GOOD)),
         [turn | {"name": "Ada"} for turn in talk(*GOOD)],
     ],
 )
@@ -127,6 +139,16 @@ def test_right_conversation(answer: list[dict]) -> None:
         (talk("My bicycle is red.", *GOOD[1:]), "does not say that a bicycle is orange"),
         (talk("An orange.", *GOOD[1:]), "does not say that a bicycle is orange"),
         (talk("My bicycle is orangeade.", *GOOD[1:]), "does not say that a bicycle is orange"),
+        (talk("My bicycle is not orange.", *GOOD[1:]), "does not say that a bicycle is orange"),
+        (talk("My bicycle isn't orange.", *GOOD[1:]), "does not say that a bicycle is orange"),
+        (talk("Is my bicycle orange?", *GOOD[1:]), "does not say that a bicycle is orange"),
+        (talk("Orange.", "Nice.", *GOOD[2:]), "does not say that a bicycle is orange"),
+        (talk(*GOOD[:2], "Where do I park my bicycle?", *GOOD[3:]), "about something else"),
+        (talk(*GOOD[:3], "Oranges.", GOOD[4]), "given away here: 'Oranges.'"),
+        (talk(*GOOD[:4], "What colour is the sky?"), "does not ask"),
+        (talk(*GOOD[:4], "Where is my bicycle?"), "does not ask"),
+        (talk(GOOD[0], "Nice.", GOOD[0], "Yes.", GOOD[4]), "given away here: 'My bicycle"),
+        (talk(*GOOD, system=GOOD[0]), "given away here: 'My bicycle"),
         (talk(GOOD[0], "Orange is nice.", *GOOD[2:]), "given away here: 'Orange is nice.'"),
         (talk(*GOOD[:4], "Is my bicycle orange?"), "given away here: 'Is my"),
         (talk(*GOOD, system="The bicycle is orange."), "given away here: 'The bicycle"),

@@ -1,6 +1,7 @@
 """The exercises of notebook 04: right answers in many forms, wrong ones with their reason."""
 
 import copy
+import math
 import re
 
 import pytest
@@ -21,7 +22,10 @@ def test_unanswered(check: object) -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("answer", [None, "", [], {}, object(), "many", [3], -1])
+@pytest.mark.parametrize(
+    "answer",
+    [None, "", [], {}, (), object(), "many", [3], (3,), -1, True, math.nan, len, print, str],
+)
 def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> None:
     assert not check(answer)
 
@@ -58,6 +62,10 @@ def ask(*parts: object) -> list[dict]:
             {"type": "text", "text": "A:"}, RECEIPT, {"type": "text", "text": "B:"}, CHART, QUESTION
         ),
         [{"role": "system", "content": "Be brief."}, *ask(RECEIPT, CHART, QUESTION)],
+        tuple(ask(RECEIPT, CHART, QUESTION)),
+        [{"role": "user", "content": (RECEIPT, CHART, QUESTION)}],
+        ask(RECEIPT, CHART, {"type": "text", "text": "Compare them."}),
+        ask(RECEIPT, CHART, {"type": "text", "text": "哪个数字更大？"}),
         ask(RECEIPT) + ask(CHART) + [{"role": "user", "content": "Which is larger?"}],
     ],
 )
@@ -74,6 +82,16 @@ def test_right_messages(answer: list[dict]) -> None:
         (ask(picture(image_data_url(MEDIA / "spot_a.png")), CHART, QUESTION), "another picture"),
         (ask(QUESTION, RECEIPT, CHART), "The question is missing at the end"),
         (ask(RECEIPT, CHART, {"type": "text", "text": " "}), "A text part is empty"),
+        (ask(RECEIPT, CHART, {"type": "text", "text": "Picture 2:"}), "asks nothing"),
+        (ask(RECEIPT, CHART, {"type": "text", "text": "?"}), "asks nothing"),
+        (ask(RECEIPT, CHART, {"type": "text", "text": "x"}), "asks nothing"),
+        (ask(RECEIPT, RECEIPT, CHART, QUESTION), "your pictures: receipt.png and then receipt.png"),
+        (ask(RECEIPT, CHART, RECEIPT, CHART, QUESTION), "your pictures"),
+        (ask(..., CHART, QUESTION), "has the type None"),
+        (ask(math.nan), "has the type None"),
+        (ask(picture("http://[bad/receipt.png"), CHART, QUESTION), "leads to no picture"),
+        (ask(picture(""), CHART, QUESTION), "is no URL: use"),
+        (ask(picture(None), CHART, QUESTION), "is to read"),
         (ask({"type": "image", "image": "x"}, CHART, QUESTION), "has the type 'image'"),
         (ask({"type": "image_url", "image_url": "x"}, CHART, QUESTION), "is to read"),
         (ask(picture("receipt.png"), CHART, QUESTION), "is no URL: use"),
@@ -101,13 +119,20 @@ def read_words(reply: str) -> list[str]:
     return re.findall("[a-z]+", reply.lower())
 
 
+def says_all(text: str) -> bool:
+    return {"mug", "red", "blue"} <= set(read_words(text))
+
+
 @pytest.mark.parametrize(
     "answer",
     [
-        lambda reply: {"mug", "red", "blue"} <= set(read_words(reply)),
-        lambda reply: all(word in read_words(reply) for word in ("mug", "red", "blue")),
-        lambda reply: len({"mug", "red", "blue"} & set(read_words(reply))) // 3,
-        lambda reply: all(re.search(rf"\b{w}\b", reply, re.I) for w in ("mug", "red", "blue")),
+        lambda reply: any(says_all(part) for part in re.split("[.;!]", reply)),
+        lambda reply: sum(map(says_all, re.split("[.;!]", reply))),
+        lambda reply: (
+            re.search(r"\bmug\b[^.;]*\b(red|blue)\b|\b(red|blue) mug\b", reply, re.I)
+            and says_all(reply)
+            and "same" not in reply
+        ),
     ],
 )
 def test_right_judge(answer: object) -> None:
@@ -125,6 +150,11 @@ def test_right_judge(answer: object) -> None:
         (
             lambda reply: all(word in reply.lower() for word in ("mug", "red", "blue")),
             "bored and blueprint",
+        ),
+        (says_all, "the mug did not change there: 'The plate"),
+        (
+            lambda reply: any(map(says_all, reply.split(";"))),
+            "the mug did not change there: 'The mug is the same.",
         ),
         (lambda reply: {"red", "blue"} <= set(read_words(reply)), "not the book"),
         (lambda reply: {"mug", "blue"} <= set(read_words(reply)), "red, not green"),

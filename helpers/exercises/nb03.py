@@ -8,8 +8,10 @@ from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wron
 # Exercise 3: the logprobs of the only three candidates, and the temperature.
 LOGPROBS = {"red": -0.105, "blue": -2.813, "green": -3.507}
 TOKEN, TEMPERATURE = "blue", 2.0
-BICYCLE = r"bicycle|bike"
-ITS_COLOUR = rf"{BICYCLE}|colou?r|paint|hue"
+BICYCLE = r"\b(bicycle|bike)s?\b"
+COLOUR = r"colou?r|paint|hue|shade|look"
+ITS = rf"{BICYCLE}|\b(it|its|that|one|mine)\b"
+DENIED = r"(\b(not|never)\b|n['’]t\b)[^,;]*\borange\b"
 PER_SECOND = r"(tokens?|tok|t)? ?(/|per) ?s(ec(onds?)?)?"
 
 
@@ -17,6 +19,8 @@ def check_speed(arrivals: list[float], ttft: object, tokens_per_second: object) 
     """Exercise 1: TTFT and tokens a second from the arrival times, in seconds, of the tokens."""
     if is_blank(ttft) or is_blank(tokens_per_second):
         return BLANK
+    if not isinstance(arrivals, list) or len(arrivals) < 2:
+        return wrong("Keep the list of the exercise: run the cell that sets it again.")
     first = _read_seconds(ttft)
     speed = read_number(tokens_per_second, PER_SECOND)
     if first is None:
@@ -35,7 +39,8 @@ def check_conversation(answer: object) -> Verdict:
     """Exercise 2: three user turns, of which only the first says that the bicycle is orange."""
     if is_blank(answer):
         return BLANK
-    if not isinstance(answer, list) or not answer or not all(isinstance(m, dict) for m in answer):
+    several = isinstance(answer, list | tuple) and len(answer) > 0
+    if not several or not all(isinstance(message, dict) for message in answer):
         return wrong("`answer` is to be a list of messages, each a dictionary.")
     texts = [_read_text(message) for message in answer]
     if not all(texts):
@@ -101,16 +106,26 @@ def _check_roles(roles: list[object]) -> str:
 
 
 def _check_who_says_orange(texts: list[str], start: int) -> Verdict:
-    says = [re.search(r"\borange\b", text, re.IGNORECASE) is not None for text in texts]
-    first, last = texts[start], texts[-1]
-    if not says[start] or not re.search(BICYCLE, first, re.IGNORECASE):
+    first, second, last = texts[start], texts[start + 2], texts[-1]
+    if not _tells_orange(first):
         return wrong(f"The first user turn does not say that a bicycle is orange: {first!r}")
-    leaks = [text for i, text in enumerate(texts) if says[i] and i != start]
+    others = [text for number, text in enumerate(texts) if number != start]
+    leaks = [text for text in others if re.search(r"\boranges?\b", text, re.IGNORECASE)]
     if leaks:
         return wrong(f"The colour is also given away here: {leaks[0]!r}")
-    if not re.search(ITS_COLOUR, last, re.IGNORECASE):
+    if re.search(BICYCLE, second, re.IGNORECASE):
+        return wrong(f"The second user turn is to be about something else: {second!r}")
+    if not (re.search(COLOUR, last, re.IGNORECASE) and re.search(ITS, last, re.IGNORECASE)):
         return wrong(f"The last turn does not ask for the bicycle's colour: {last!r}")
     return right("Only the first turn knows: cut it from the list and no model can answer.")
+
+
+def _tells_orange(text: str) -> bool:
+    """True if a text about a bicycle has a sentence that says orange, not asks or denies it."""
+    sentences = re.findall(r"[^.!?]+[.!?]?", text.lower())
+    says = [one for one in sentences if re.search(r"\borange\b", one) and not one.endswith("?")]
+    told = any(not re.search(DENIED, one) for one in says)
+    return told and re.search(BICYCLE, text, re.IGNORECASE) is not None
 
 
 def _explain_probability(number: float) -> str:
@@ -140,7 +155,7 @@ def _soften(temperature: float) -> dict[str, float]:
 def _read_text(message: dict) -> str:
     """The text of a message whose content is a string or a list of text parts; '' if none."""
     content = message.get("content")
-    if isinstance(content, list):
+    if isinstance(content, list | tuple):
         parts = [part.get("text") for part in content if isinstance(part, dict)]
         content = " ".join(part for part in parts if isinstance(part, str))
     return content.strip() if isinstance(content, str) else ""

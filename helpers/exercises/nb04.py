@@ -1,10 +1,11 @@
 """Checks for the exercises of notebook 04, Ask about images."""
 
 import base64
-import binascii
 import io
+import json
+import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import url2pathname
 
 from PIL import Image
@@ -25,8 +26,11 @@ WRONG_REPLIES = (
     ("The book is red in the first picture and blue in the second.", "it is not the book"),
     ("The mug is green in the first picture and blue in the second.", "it was red, not green"),
     ("I am bored by the mug, and by this blueprint.", "bored and blueprint are not colours"),
+    ("The plate is red and blue; the mug is the same in both.", "the mug did not change there"),
+    ("The mug is the same. The red book turned blue.", "the mug did not change there"),
     ("", "it is empty"),
 )
+FEWEST_LETTERS = 6  # of a question without a question mark: "Which?" is one, "Same" is none
 
 
 def check_messages(answer: object) -> Verdict:
@@ -34,7 +38,8 @@ def check_messages(answer: object) -> Verdict:
     if is_blank(answer):
         return BLANK
     try:
-        kinds = [_name_part(part) for part in read_user_parts(answer)]
+        parts = read_user_parts(_as_sent(answer))
+        kinds = [_name_part(part) for part in parts]
     except ValueError as error:
         return wrong(str(error))
     seen = [kind for kind in kinds if kind != "text"]
@@ -43,6 +48,8 @@ def check_messages(answer: object) -> Verdict:
         return wrong(f"Send receipt.png and then bar_chart.png; your pictures: {found}.")
     if kinds[-1] != "text":
         return wrong("The question is missing at the end: add a text part after both pictures.")
+    if not _is_question(parts[-1]["text"]):
+        return wrong(f"{parts[-1]['text']!r} asks nothing: end with a question about both.")
     return right("Both pictures in order and the question last: send it and read usage.")
 
 
@@ -65,6 +72,21 @@ def check_judge(answer: object) -> Verdict:
     return right(f"All {count} replies are judged rightly; now judge what the model says.")
 
 
+def _as_sent(answer: object) -> object:
+    """The answer as it arrives, tuples as lists; unchanged if it cannot be sent at all."""
+    try:
+        return json.loads(json.dumps(answer))
+    except (TypeError, ValueError, RecursionError):
+        return answer
+
+
+def _is_question(text: str) -> bool:
+    """True for a text with a question mark, or a request long enough to be one and no label."""
+    letters = sum(sign.isalpha() for sign in text)
+    asks = "?" in text or "？" in text or letters >= FEWEST_LETTERS
+    return letters > 1 and asks and not text.strip().endswith(":")
+
+
 def _name_part(part: object) -> str:
     """Return "text" or the name of the picture; raise ValueError with what is wrong."""
     kind = part.get("type") if isinstance(part, dict) else None
@@ -82,18 +104,14 @@ def _name_part(part: object) -> str:
 
 def _name_picture(url: str) -> str:
     """Say which of the course's pictures a URL leads to, by its content where that is at hand."""
-    address = urlsplit(url)
-    if address.scheme in ("http", "https"):
-        return Path(address.path).name
+    if not re.match("(https?|data|file):", url, re.IGNORECASE):
+        raise ValueError("A url is no URL: use image_data_url(path) or file_url(path).")
     try:
-        if address.scheme == "data":
-            picture = Image.open(io.BytesIO(base64.b64decode(url.split(",", 1)[1])))
-        elif address.scheme == "file":
-            picture = Image.open(url2pathname(address.path))
-        else:
-            raise ValueError("A url is no URL: use image_data_url(path) or file_url(path).")
-        small = _shrink(picture)
-    except (OSError, IndexError, binascii.Error):
+        address = urlsplit(url)
+        if address.scheme in ("http", "https"):
+            return Path(address.path).name
+        small = _shrink(_open_picture(url, address))
+    except (OSError, IndexError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise ValueError("A url leads to no picture: use image_data_url or file_url.") from None
     for name in ("receipt.png", "bar_chart.png"):
         with Image.open(MEDIA / name) as ours:
@@ -101,6 +119,13 @@ def _name_picture(url: str) -> str:
         if sum(abs(one - other) for one, other in pairs) / len(small) < 8:
             return name
     return "another picture"
+
+
+def _open_picture(url: str, address: SplitResult) -> Image.Image:
+    """The picture that a data: or file:// URL holds or names."""
+    if address.scheme == "data":
+        return Image.open(io.BytesIO(base64.b64decode(url.split(",", 1)[1])))
+    return Image.open(url2pathname(address.path))
 
 
 def _shrink(picture: Image.Image) -> bytes:
