@@ -4,8 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
+from helpers.server import Server
 from tests.conftest import NOTEBOOKS, ROOT, SOLUTIONS, course_environment, find_free_port
 from tests.record import ALONE
 
@@ -38,3 +41,22 @@ def test_notebook_runs(
         text=True,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+SEAT = [path for path in NOTEBOOKS if path.name[:2] in ("02", "03", "04")]
+
+
+@pytest.mark.parametrize("notebook", SEAT, ids=name)
+def test_notebook_runs_on_a_seat(
+    notebook: Path, shared_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the remote place: to the last exercise, without an error and without an untrue ❌."""
+    monkeypatch.delenv("COURSE_PLACE", raising=False)
+    monkeypatch.setenv("COURSE_BASE_URL", shared_server.place.base_url)
+    monkeypatch.setenv("COURSE_API_KEY", "a key that this server does not ask for")
+    lesson = nbformat.read(notebook, as_version=4)
+    where = {"metadata": {"path": str(notebook.parent)}}
+    NotebookClient(lesson, timeout=300, kernel_name="python3", resources=where).execute()
+    shown = "\n".join(str(cell.outputs) for cell in lesson.cells if cell.cell_type == "code")
+    assert shared_server.record.alive()
+    assert shown.count("❌") == shown.count("❌ Nothing here yet") > 0

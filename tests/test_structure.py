@@ -1,7 +1,9 @@
 """The rules that every notebook keeps, and that the pages of the course agree with the folder."""
 
+import ast
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ client = OpenAI(base_url=place.base_url, api_key=place.api_key)
 MODEL = client.models.list().data[0].id
 server"""
 WITH_SERVER = ("03", "04", "05", "07", "08", "09")
+REPEATABLE = ("02", "03", "04")  # no cell of theirs depends on which one ran last
+SAME_EVERYWHERE = {"MODEL", "answer", "base_url", "client", "key", "place"}
 
 
 def name(path: Path) -> str:
@@ -40,6 +44,19 @@ def texts(path: Path) -> list[str]:
 
 def tags(cell: dict) -> list[str]:
     return cell["metadata"].get("tags", [])
+
+
+def find_calls(code: str) -> list[ast.Call]:
+    return [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+
+
+def find_names(code: str) -> tuple[set[str], set[str]]:
+    """The names that a cell needs from other cells, and those that it sets."""
+    nodes = list(ast.walk(ast.parse(code)))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    written = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    parameters = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return {node.id for node in names} - written - parameters, written
 
 
 each = pytest.mark.parametrize("notebook", ALL, ids=name)
@@ -164,6 +181,37 @@ def test_no_shell_installs_or_absolute_paths(notebook: Path) -> None:
         assert not re.search(r"^\s*[!%](?!%?time)", source(cell), re.MULTILINE)
         assert "pip install" not in source(cell)
         assert str(ROOT) not in source(cell)
+
+
+@each
+def test_every_question_to_a_server_sends_the_key(notebook: Path) -> None:
+    for cell in code_cells(notebook):
+        for call in find_calls(source(cell)):
+            asked = ast.unparse(call.func)
+            words = {keyword.arg for keyword in call.keywords}
+            if re.fullmatch(r"httpx\.\w+", asked):
+                assert "headers" in words, f"{asked} sends no key: {source(cell)}"
+            if re.fullmatch(r"(\w+\.)?(Async)?OpenAI", asked):
+                assert "api_key" in words, f"{asked} has no key: {source(cell)}"
+            assert "urlopen" not in asked
+
+
+@pytest.mark.parametrize("notebook", [p for p in NOTEBOOKS if p.name[:2] in REPEATABLE], ids=name)
+def test_a_cell_run_again_finds_what_it_found_before(notebook: Path) -> None:
+    """A name that a cell reads and does not set is set by one cell alone."""
+    found = [find_names(source(cell)) for cell in code_cells(notebook)]
+    setters = Counter(name for _, written in found for name in written - SAME_EVERYWHERE)
+    for number, (needed, _) in enumerate(found):
+        shared = {name for name in needed if setters[name] > 1}
+        assert not shared, f"code cell {number} needs {shared}, which several cells set"
+
+
+def test_help_pages_of_vllm_exist() -> None:
+    """`vllm serve --help=` takes a part of a flag's name, a group such as ModelConfig, or all."""
+    lessons = [source(cell) for path in ALL for cell in read(path)["cells"]]
+    code = [path.read_text() for path in (ROOT / "helpers").rglob("*.py")]
+    for page in re.findall(r"--help=([\w-]+)", "\n".join([*lessons, *code])):
+        assert page in ("all", "ModelConfig") or page.startswith("max-model"), page
 
 
 @each

@@ -50,7 +50,10 @@ def check_messages(answer: object) -> Verdict:
         return wrong("The question is missing at the end: add a text part after both pictures.")
     if not _is_question(parts[-1]["text"]):
         return wrong(f"{parts[-1]['text']!r} asks nothing: end with a question about both.")
-    return right("Both pictures in order and the question last: send it and read usage.")
+    return right(
+        "Both pictures in order and the question last: send it and read usage. (The pocket model "
+        "never learnt to read such a pair at once.)"
+    )
 
 
 def check_judge(answer: object) -> Verdict:
