@@ -112,7 +112,8 @@ REFUSALS = (
     (
         "cannot identify image file",
         "What came in place of a picture is none, but a web page, a clip or a damaged file: run "
-        "check_image on it, and open the URL in a browser.",
+        "check_image on it, and open the URL in a browser. (The course's server follows no "
+        "redirect: give the address that the browser ends at.)",
     ),
     (
         r"image file is truncated|broken PNG|broken data stream|unrecognized data stream",
@@ -289,7 +290,7 @@ REFUSALS = (
     (
         r"Connection error|Connection refused",
         "No server answers: start it (notebook 02), or look in its log (server.log_path) if it was "
-        "running a moment ago.",
+        "running a moment ago; a server elsewhere is a question to whoever runs it.",
     ),
 )
 

@@ -271,8 +271,8 @@ CACHE = """\
     ("share", "weights", "rest", "said", "unsaid"),
     [
         ("0.95", "29.10", "-1.75", "29.1 GiB.*1.75 GiB are missing.*smaller", "Raise|video"),
-        ("0.95", "26.10", "-0.5", "share is 0.95 already.*smaller.*frees about 1.6", "Raise"),
-        ("0.9", "8.59", "-0.2", "share is 0.9 already.*smaller.*frees about 1.6", "Raise"),
+        ("0.95", "26.10", "-0.5", "share is 0.95 already.*smaller.*frees about 1.4", "Raise"),
+        ("0.9", "8.59", "-0.2", "share is 0.9 already.*smaller.*frees about 1.4", "Raise"),
         (None, "8.59", "-0.2", "share is 0.9 already", "Raise"),
         ("0.5", "8.59", "-0.7", "Raise --gpu-memory-utilization from 0.5 to 0.90", "already"),
         ("0.60", "8.59", "-3.7", "Raise --gpu-memory-utilization from 0.6 to 0.90", "video"),
