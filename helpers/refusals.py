@@ -7,11 +7,76 @@ from no vLLM but from a proxy.
 
 import json
 import re
+import traceback
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 LONGEST = 700  # characters of a server's words that are quoted
 DATA_URL = "send it as a data URL (image_data_url, clip_data_url)"
+BASE_URL = "http://127.0.0.1:8085/v1"
+
+PROXY = (
+    "Something between you and the server answered, a proxy: for a server on this machine set "
+    "NO_PROXY=127.0.0.1,localhost before you start JupyterLab; if another machine serves, its "
+    "proxy does not reach vLLM, or yours stands in the way (NO_PROXY with its name)."
+)
+ADDRESS = (
+    f"There is no such address on the server: base_url must end in /v1, once, as in {BASE_URL}."
+)
+NO_ADDRESS = (
+    f"base_url is no address: it reads {BASE_URL}, with a port of at most 65535 before /v1."
+)
+OTHER_PROGRAM = (
+    "Another program than vLLM answers at this address (a login page, JupyterLab, Ollama): correct "
+    f"base_url, which reads {BASE_URL}."
+)
+BAD_KEY = (
+    "The API key holds what no key can have (a line break or a space at its end, an umlaut, a "
+    "quotation mark of a word processor), so nothing was sent: correct COURSE_API_KEY."
+)
+NOT_REACHED = r"ConnectTimeout|No route to host|[Uu]nreachable|Host is down"
+UNREACHED = (
+    "Nothing was reached at {}: check COURSE_BASE_URL, your network (VPN), and the firewall of the "
+    "machine that serves."
+)
+KEY = (
+    "The server wants its API key, and got none or a wrong one: set COURSE_API_KEY to it before "
+    "you start the notebook."
+)
+TOO_LARGE = (
+    "The request is too large for the proxy before the server (nginx: client_max_body_size): send "
+    "smaller or fewer pictures and clips."
+)
+BUSY = "The server has too much to do just now: wait and send it again, and fewer at once."
+
+# What programs say that are no vLLM, whatever the status of their answer.
+OTHERS = (
+    (
+        r"plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server|"
+        r"speaking plain HTTP to an SSL",
+        "The server at this address speaks https: write https:// in base_url.",
+    ),
+    (
+        r"ERR_NGROK_3200\b|endpoint .{0,99} is offline|[Ee]rror (code: )?1033\b|"
+        r"[Tt]unnel (is )?([Uu]navailable|not found)",
+        "The tunnel to the server is closed: ask whoever runs it to open it, and put its address "
+        "of today into COURSE_BASE_URL.",
+    ),
+    (
+        r"ERR_NGROK_8012\b",
+        "The tunnel is open, but no server answers at its other end: ask whoever runs it to start "
+        "vLLM there.",
+    ),
+    (
+        r"platform\.openai\.com|exceeded your current quota|insufficient_quota",
+        "This is OpenAI's own service and no vLLM server of yours: give the client base_url, which "
+        f"reads {BASE_URL}.",
+    ),
+    (
+        r"Jupyter ?(Server|Lab|Hub)|'_xsrf' argument|try pulling it first",
+        OTHER_PROGRAM,
+    ),
+)
 
 # What the server says, and what to tell the learner; \1 is the first group of what it says.
 REFUSALS = (
@@ -126,7 +191,8 @@ REFUSALS = (
         r"4096×4096.",
     ),
     (
-        r"[Oo]nly base64|[Nn]on-base64|[Ii]ncorrect padding|not enough values to unpack",
+        r"[Oo]nly base64|[Nn]on-base64|[Ii]nvalid base64|[Ii]ncorrect padding|[Ee]xcess data after|"
+        r"(Leading|Discontinuous) padding|not enough values to unpack",
         "The data URL is malformed; it must read data:image/png;base64, and then the bytes in "
         "base64: let image_data_url or clip_data_url write it.",
     ),
@@ -184,18 +250,6 @@ REFUSALS = (
         "hermes' form).",
     ),
     (
-        r"Expected there to be \d+ prompt (?:updates|placeholders) corresponding to \d+ (\w+) "
-        r"items, but instead found 0",
-        r"The prompt has no place for the \1: write it with processor.apply_chat_template "
-        r"(notebook 06), not by hand.",
-    ),
-    (
-        r"Expected there to be (\d+) prompt (?:updates|placeholders) corresponding to \d+ (\w+) "
-        r"items, but instead found (\d+)",
-        r"The prompt has places for \3 of \1 \2 items: write it with "
-        r"processor.apply_chat_template (notebook 06), which makes one for each.",
-    ),
-    (
         r"You can only use one kind of (?:constraints for )?structured outputs|"
         r"only either use constraints for structured outputs",
         "The request asks for two forms of reply at once: keep one of response_format, "
@@ -214,11 +268,55 @@ REFUSALS = (
     (
         r"currently busy and cannot accept|token backlog limit|[Tt]oo many requests|"
         r"[Rr]ate limit|Request failed; please retry",
-        "The server has too much to do just now: wait and send it again, and fewer at once.",
+        BUSY,
     ),
     (
-        r"""['"]loc['"]: ?[\[(]['"]body['"], ?['"]?(\w+).*?['"]msg['"]: ?['"]([^'"]+)""",
+        r"`tools` must be set",
+        "tool_choice needs tools to choose from: list the functions in tools=[…], or leave "
+        "tool_choice out.",
+    ),
+    (
+        r"validation errors? for \w+\n\s*Value error, (.+?)\.? \[type=",
+        r"The request is wrong: \1.",
+    ),
+    (
+        r"validation errors? for \w+\n(\S+)\n\s+([^\n]+?)\.? \[type=",
         r"The field \1 of the request is wrong: \2.",
+    ),
+    (
+        "Unauthorized|[Ii]nvalid API key",
+        KEY,
+    ),
+    (
+        r"413 Request Entity Too Large|Payload Too Large|Request body too large",
+        TOO_LARGE,
+    ),
+)
+
+# What is raised here, by the client or the course's own code; an exception reads "Type: words".
+RAISED = (
+    (
+        r"JSONDecodeError in the client",
+        "The answer itself is no whole JSON: the connection or a proxy cut it off, or base_url "
+        "points to another program. Send the request again, and look in server.log_path.",
+    ),
+    (
+        r"AttributeError.*'str' object has no attribute '(choices|usage|_set_private_attributes)'",
+        "A text came in place of a reply: print it. A web page means that base_url points to "
+        "another program (it reads http://127.0.0.1:8085/v1); else the variable holds the text of "
+        "the reply alone.",
+    ),
+    (
+        r"Expected there to be \d+ prompt (?:updates|placeholders) corresponding to \d+ (\w+) "
+        r"items, but instead found 0",
+        r"The prompt has no place for the \1: write it with processor.apply_chat_template "
+        r"(notebook 06), not by hand.",
+    ),
+    (
+        r"Expected there to be (\d+) prompt (?:updates|placeholders) corresponding to \d+ (\w+) "
+        r"items, but instead found (\d+)",
+        r"The prompt has places for \3 of \1 \2 items: write it with "
+        r"processor.apply_chat_template (notebook 06), which makes one for each.",
     ),
     (
         r"length limit was reached|: line \d+ column \d+ \(char \d+\)|Invalid JSON: ",
@@ -227,7 +325,8 @@ REFUSALS = (
         "schema's fields in the prompt too, or the model may write spaces until the limit.",
     ),
     (
-        r"got an unexpected keyword argument '(\w+)'",
+        r"\b(?:\w*Completions|\w*OpenAI|Models|Responses)\.\w+\(\) got an unexpected keyword "
+        r"argument '(\w+)'",
         r"The client knows no argument \1, so nothing was sent: what is vLLM's own goes into "
         r"extra_body={'\1': …}; else correct the name.",
     ),
@@ -241,23 +340,33 @@ REFUSALS = (
         r"picture or clip into a URL with image_data_url or clip_data_url.",
     ),
     (
-        r"api_key client option must be set|^Missing credentials",
+        r"api_key client option must be set|\bMissing credentials",
         'The client wants a key: give OpenAI(api_key="EMPTY") or any other text, a server without '
         "a key does not read it.",
+    ),
+    (
+        r"Illegal header value b'Bearer|UnicodeEncodeError in the client: 'ascii'",
+        BAD_KEY,
     ),
     (
         r"SOCKS proxy|[Uu]nknown scheme for proxy",
         "ALL_PROXY names a kind of proxy that the client cannot use: `unset ALL_PROXY all_proxy` "
         "before you start JupyterLab; a server on this machine needs none.",
     ),
+)
+
+# A request that met no server, or whose connection broke off.
+CONNECTIONS = (
     (
-        r"missing an 'http://' or 'https://' protocol|Invalid URL|nsupported protocol",
-        "base_url is no address: it reads http://127.0.0.1:8085/v1.",
+        r"missing an 'http://' or 'https://' protocol|InvalidURL|Invalid (URL|port)|"
+        r"nsupported ?[Pp]rotocol|Servname not supported",
+        NO_ADDRESS,
     ),
+    (r"TooManyRedirects|maximum allowed redirects", OTHER_PROGRAM),
     (
-        r"WRONG_VERSION_NUMBER|record layer failure",
-        "The address begins with https, and the server speaks plain http: write http:// in "
-        "base_url.",
+        r"WRONG_VERSION_NUMBER|record layer failure|EOF occurred in violation",
+        "The address begins with https, and the server speaks plain http (or a proxy ends what is "
+        "encrypted): write http:// in base_url.",
     ),
     (
         r"CERTIFICATE_VERIFY_FAILED",
@@ -265,124 +374,183 @@ REFUSALS = (
         "a server with a certificate of its own; ask whoever runs it.",
     ),
     (
-        r"Name or service not known|nodename nor servname|Temporary failure in name",
+        r"Name or service not known|nodename nor servname|Temporary failure in name|"
+        r"getaddrinfo failed|No address associated",
         "No machine has the name in base_url: correct COURSE_BASE_URL.",
     ),
+    (NOT_REACHED, UNREACHED.format("that address")),
+    (r"ProxyError|Proxy Authentication Required", PROXY),
     (
-        r"Server disconnected|[Cc]onnection reset|peer closed connection|incomplete chunked",
-        "The server broke off in the middle: its engine or the server itself ended, so look in its "
-        "log (server.log_path) and start it again.",
+        r"Server ?disconnected|[Cc]onnection (reset|aborted)|peer closed connection|incomplete "
+        r"chunked|[Bb]roken pipe|IncompleteRead|not completed|"
+        r"\b(Read|Write|Close|RemoteProtocol)Error\b",
+        "The connection broke off in the middle: the engine or the server ended (look in its log, "
+        "server.log_path, and start it again), or a proxy in between found the request too large "
+        "or too slow.",
     ),
     (
-        "Unauthorized|[Ii]nvalid API key",
-        "The server wants an API key: set COURSE_API_KEY before you start the notebook.",
-    ),
-    (
-        r"413 Request Entity Too Large|Payload Too Large|Request body too large",
-        "The request is too large for the proxy before the server (nginx: client_max_body_size): "
-        "send smaller or fewer pictures and clips.",
-    ),
-    (
-        r"[Tt]imed out|TimeoutError|ReadTimeout",
+        r"[Tt]imed out|Timeout(Error)?\b",
         "No answer within the client's time limit: send a smaller picture or clip, lower "
         "max_tokens, or give OpenAI(..., timeout=) more seconds.",
     ),
     (
-        r"Connection error|Connection refused",
+        r"Connection error|ConnectError|[Cc]onnection ?refused|actively refused",
         "No server answers: start it (notebook 02), or look in its log (server.log_path) if it was "
         "running a moment ago; a server elsewhere is a question to whoever runs it.",
     ),
 )
 
-PROXY = (
-    "Something between you and the server answered, a proxy: for a server on this machine set "
-    "NO_PROXY=127.0.0.1,localhost before you start JupyterLab; if another machine serves, its "
-    "proxy does not reach vLLM, or yours stands in the way (NO_PROXY with its name)."
-)
-ADDRESS = (
-    "There is no such address on the server: base_url must end in /v1, once, as in "
-    "http://127.0.0.1:8085/v1."
-)
-
 # What an answer means whose words are none, a page, or the name of its status.
 STATUSES = {
-    401: "The server wants an API key: set COURSE_API_KEY before you start the notebook.",
+    401: KEY,
     403: "The server, or a proxy before it, does not let you in: check COURSE_API_KEY and ask "
     "whoever runs it.",
     404: ADDRESS,
     405: ADDRESS,
     407: PROXY,
-    413: "The request is too large for the proxy before the server (nginx: client_max_body_size): "
-    "send smaller or fewer pictures and clips.",
-    429: "The server has too much to do just now: wait and send it again, and fewer at once.",
+    408: "The request came too slowly for the server or the proxy before it: send it again, with "
+    "smaller or fewer pictures and clips.",
+    413: TOO_LARGE,
+    429: BUSY,
     502: PROXY,
     503: PROXY,
     504: PROXY,
+    **dict.fromkeys((520, 521, 522, 523, 530), PROXY),  # Cloudflare's own
+    524: "The proxy before the server waits no longer for a reply: lower max_tokens, or let the "
+    "reply come in pieces (stream=True).",
+}
+PAGES = STATUSES | {
+    500: "A program failed and says so with a web page (500), which vLLM never does: base_url "
+    f"points to another program (it reads {BASE_URL}), or a proxy failed; ask whoever runs it.",
 }
 BY_STATUS = {401, 407, 413, 429}  # whatever their words
 LOCAL = ("127.0.0.1", "localhost", "::1")
+NETWORK = {"openai", "httpx", "httpcore", "aiohttp", "requests", "urllib3", "http"}
+FIELD = re.compile(
+    r"""['"]loc['"]: ?[\[(]?['"]body\b(?P<path>.*?)[\])'",]*, ?['"]msg['"]: ?"""
+    r"""(?P<quote>['"])(Value error, )?(?P<said>.+?)(?P=quote)[,}]""",
+    re.DOTALL,
+)
+KINDS = {"str", "int", "float", "bool", "list", "dict", "none"}  # pydantic's, between the fields
 NAMES = re.compile(
     r"^\W*(\d{3}\W*)?(not found|(404 )?page not found|method not allowed|forbidden|bad gateway|"
     r"service (temporarily )?unavailable|gateway time-?out|proxy authentication required|"
-    r"proxy error|no healthy upstream|upstream .*|invalid key)\W*$",
+    r"proxy error|no healthy upstream|upstream .*|invalid key|error code: \d+|"
+    r"request time(d |-?)out)\W*$",
     re.IGNORECASE | re.DOTALL,
 )
 PAGE = re.compile(r"^\s*(<!doctype|<html|<head|<\?xml)|</(html|body|title)>", re.IGNORECASE)
 
 
-def explain_refusal(error: Exception | str, status: int | None = None) -> str:
+def explain_refusal(error: BaseException | str, status: int | None = None) -> str:
     """Return one or two sentences: why the request failed, and the way out.
 
     Takes what the `openai` client raises (APIStatusError, APIConnectionError, APITimeoutError), any
-    other exception, or the server's text and its HTTP status. What is not known is quoted, without
-    its arrays and cut to 700 characters.
+    other exception, or the server's text and its HTTP status. Only a text or an error that holds an
+    answer is read as a server's words: all else was raised here. What is not known is quoted,
+    without its arrays and cut to 700 characters.
     """
-    words = read_words(error)
-    status = getattr(error, "status_code", status)
-    if sentence := explain_status(words, status) or explain_connection(error):
-        return sentence
-    for said, meaning in REFUSALS:
-        match = re.search(said, f"{words}\n{_read_cause(error)}", re.DOTALL)
-        if match:
-            return match.expand(meaning)
-    if "Expected reading" in words:
-        return _explain_missing_frames(words)
-    return _quote(error, words, status)
+    words, response = read_words(error), getattr(error, "response", None)
+    status = getattr(error if response is None else response, "status_code", status)
+    if _holds_answer(error):
+        raised, sentence = words, explain_answer(words, status)
+    else:
+        raised = _describe(error)
+        sentence = explain_connection(error, raised)
+    sentence = sentence or _find_meaning(RAISED, raised)
+    if not sentence and status is None and _comes_from_network(error):
+        sentence = _find_meaning(CONNECTIONS, raised)
+    return sentence or _quote(error, words, status)
+
+
+def explain_answer(words: str, status: int | None) -> str:
+    """The sentence of what a server, or another program in its place, said; '' if not known."""
+    sentence = (
+        _find_meaning(OTHERS, words)
+        or explain_status(words, status)
+        or _find_meaning(REFUSALS, words)
+        or _explain_fields(words)
+    )
+    return sentence or (_explain_missing_frames(words) if "Expected reading" in words else "")
 
 
 def explain_status(words: str, status: int | None) -> str:
     """The sentence of an answer that tells by its status alone; '' of any other."""
     page, name = PAGE.search(words), NAMES.match(words)
     if status is None and page:
-        found = re.search(r"\b(40[13457]|413|429|50[234])\b", words)
-        status = int(found[0]) if found else 502
+        found = re.search(r"<(?:title|h1)\b[^<]*?\b([45]\d\d)\b", words, re.IGNORECASE)
+        status = int(found[1]) if found else 502
     elif status is None and name:
         status = 404 if re.search("found|allowed", words, re.IGNORECASE) else 502
-    if page or name or not words or status in BY_STATUS:
-        return STATUSES.get(status, PROXY if page else "")
-    return ""
+    if status is not None and (300 <= status < 400 or (page and status < 300)):
+        return OTHER_PROGRAM
+    if page:
+        return PAGES.get(status, PROXY)
+    return STATUSES.get(status, "") if name or not words or status in BY_STATUS else ""
 
 
-def explain_connection(error: Exception | str) -> str:
+def explain_connection(error: BaseException | str, raised: str) -> str:
     """The sentence of a request that met no server, by where it was sent; '' of any other."""
-    request, cause = _get_request(error), _read_cause(error)
-    if request is None or not re.search(r"Connect|timed out", f"{error} {cause}"):
+    request = _get_request(error)
+    if request is None:
         return ""
     url = urlsplit(str(request.url))
     host = url.hostname or ""
-    proxies = getproxies()
-    if (url.scheme in proxies or "all" in proxies) and not proxy_bypass(host):
-        names = "127.0.0.1,localhost" if host in LOCAL else host
+    try:
+        address = f"{url.scheme}://{host}:{url.port}" if url.port else f"{url.scheme}://{host}"
+    except ValueError:  # a port over 65535
+        host = ""
+    if not host:
+        return NO_ADDRESS
+    key = getattr(request, "headers", {}).get("authorization", "")
+    if key != key.strip():
+        return BAD_KEY
+    if names := _find_proxied(url.scheme, host, raised):
         return (
             f"The request went to a proxy (HTTP_PROXY or ALL_PROXY) and not to {host}: set "
             f"NO_PROXY={names} before you start JupyterLab."
         )
-    if host in LOCAL or "refused" not in cause:
+    if re.search(NOT_REACHED, raised):
+        return UNREACHED.format(address)
+    if host in LOCAL or "refused" not in raised:
         return ""
     return (
-        f"No server answers at {url.scheme}://{url.netloc}: check COURSE_BASE_URL, and ask whoever "
-        "runs it whether it is up."
+        f"No server answers at {address}: check COURSE_BASE_URL, and ask whoever runs it whether "
+        "it is up."
     )
+
+
+def _find_proxied(scheme: str, host: str, raised: str) -> str:
+    """What NO_PROXY has to name where a proxy swallowed the request; '' where none did."""
+    proxies = getproxies()
+    unmet = "Connect|Proxy|Read|RemoteProtocol" if host in LOCAL else "Connect|Proxy"
+    if not re.search(rf"\b({unmet})(Error|Timeout)", raised):
+        return ""
+    if (scheme not in proxies and "all" not in proxies) or proxy_bypass(host):
+        return ""
+    return "127.0.0.1,localhost" if host in LOCAL else host
+
+
+def _find_meaning(rules: tuple[tuple[str, str], ...], words: str) -> str:
+    """The meaning of the first rule that fits the words; '' if none does."""
+    matches = ((re.search(said, words, re.DOTALL), meaning) for said, meaning in rules)
+    return next((match.expand(meaning) for match, meaning in matches if match), "")
+
+
+def _explain_fields(words: str) -> str:
+    """The first field that the server found wrong, with the way to it; '' of other words."""
+    match = FIELD.search(words)
+    if match is None:
+        return ""
+    path, said = "", match["said"].rstrip(".")
+    for part in re.split(r"[\s'\",.]+", match["path"]):
+        if part.isdigit():
+            path += f"[{part}]"
+        elif re.fullmatch(r"[a-z_]\w*", part) and part not in KINDS:
+            path += f".{part}" if path else part
+    if path.startswith("["):
+        return f"The request is no JSON, broken at character {path[1:-1]}: let json.dumps write it."
+    return f"The {f'field {path} of the ' if path else ''}request is wrong: {said}."
 
 
 def _explain_missing_frames(words: str) -> str:
@@ -400,11 +568,14 @@ def _explain_missing_frames(words: str) -> str:
     )
 
 
-def _quote(error: Exception | str, words: str, status: int | None) -> str:
+def _quote(error: BaseException | str, words: str, status: int | None) -> str:
     """What is not known, in its own words."""
     shown = re.sub(r"[\d.,\s\[\]-]{60,}", " … ", words)
+    shown = " ".join(shown.split())
     shown = shown if len(shown) <= LONGEST else shown[:LONGEST] + "…"
-    if isinstance(error, Exception) and not _comes_from_a_server(error):
+    if not _holds_answer(error):
+        if _get_request(error) is not None:
+            return f"The request got no answer: {_describe(error).splitlines()[0]}"
         return f"This is no server's refusal, but {type(error).__name__} here: {shown}"
     code = "" if status is None else f" ({status})"
     if not words:
@@ -416,28 +587,42 @@ def _quote(error: Exception | str, words: str, status: int | None) -> str:
     return f"The server refused the request{code} and says: {shown}"
 
 
-def _comes_from_a_server(error: Exception) -> bool:
-    """Whether an answer came, or was waited for; told by names, importing openai takes 0.4 s."""
-    if hasattr(error, "status_code") or _get_request(error) is not None:
-        return True
-    return type(error).__module__.startswith(("httpx", "aiohttp"))
+# Errors are told apart by their modules and fields: importing openai takes 0.4 s.
 
 
-def _get_request(error: Exception | str) -> object | None:
+def _holds_answer(error: BaseException | str) -> bool:
+    """Whether a server's words are in it: a text, an error status, an error within a stream."""
+    fields = (getattr(error, name, None) for name in ("response", "body"))
+    return isinstance(error, str) or any(field is not None for field in fields)
+
+
+def _comes_from_network(error: BaseException | str) -> bool:
+    module = type(error).__module__.partition(".")[0]
+    return isinstance(error, str | OSError) or module in NETWORK
+
+
+def _get_request(error: BaseException | str) -> object | None:
     """The request that got no answer; None of anything else."""
     try:
-        return None if hasattr(error, "response") else error.request
+        return None if _holds_answer(error) else error.request
     except (AttributeError, RuntimeError):  # httpx raises where an error has none
         return None
 
 
-def _read_cause(error: Exception | str) -> str:
-    """What lies under the client's "Connection error."; '' under a server's answer."""
-    cause = getattr(error, "__cause__", None)
-    return "" if cause is None or hasattr(error, "response") else f"{cause} {_read_cause(cause)}"
+def _describe(error: BaseException | str | None) -> str:
+    """Type and words of an exception, and a line for each that caused it; '' of a text."""
+    if not isinstance(error, BaseException):
+        return ""
+    caused = _describe(error.__cause__)
+    if caused and type(error).__name__ in ("APIConnectionError", "APITimeoutError"):
+        return caused  # "Connection error." says less
+    frames = traceback.walk_tb(error.__traceback__)
+    modules = {frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in frames}
+    place = " in the client" if modules & {"openai", "httpx"} else ""
+    return f"{type(error).__name__}{place}: {error}\n{caused}".strip()
 
 
-def read_words(error: Exception | str) -> str:
+def read_words(error: BaseException | str) -> str:
     """Return what the server itself said, without the client's wrapping; '' if nothing.
 
     The fields are those of `openai.APIError`, looked up by name: importing openai takes 0.4 s.
@@ -447,7 +632,7 @@ def read_words(error: Exception | str) -> str:
         return str(body["message"]).strip()
     response = getattr(error, "response", None)
     text = str(error if response is None else response.text).strip()
-    if not text and response is None and isinstance(error, Exception):
+    if not text and response is None and isinstance(error, BaseException):
         return type(error).__name__
     try:  # the server's text as it came: {"error": {"message": …}}, in 0.11 without the outer part
         found = json.loads(text)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,7 +14,7 @@ import openai
 import pydantic
 import pytest
 
-from helpers.refusals import REFUSALS, explain_refusal
+from helpers.refusals import CONNECTIONS, OTHERS, RAISED, REFUSALS, explain_refusal
 
 TIMESTAMPS = "The timestamps length(30) should be equal video length (8)."
 NO_PLACE = (
@@ -63,6 +64,7 @@ SAID = [
     ('{"error": {"message": "The model `x` does not exist."}}', 404, "models.list", "/v1,"),
     ('{"error":"Unauthorized"}', 401, "set COURSE_API_KEY", "refused"),
     ('{"error": {"message": "Incorrect key provided"}}', 401, "set COURSE_API_KEY", "refused"),
+    ("invalid key", 401, "got none or a wrong one: set COURSE_API_KEY", "refused"),
     (NGINX.format("413 Request Entity Too Large"), 413, "client_max_body_size", "NO_PROXY"),
     ('{"error": {"message": "slow down"}}', 429, "too much to do .* fewer at once", "refused"),
     ("The engine is currently busy and cannot accept new requests.", 503, "too much", "PROXY"),
@@ -146,6 +148,35 @@ SAID = [
         "look at finish_reason",
         "says",
     ),
+    (
+        "Invalid base64-encoded string: number of data characters (5) cannot be 1 more than a "
+        "multiple of 4",
+        400,
+        "The data URL is malformed",
+        "says",
+    ),
+    (
+        "1 validation error for ChatCompletionRequest\n  Value error, When using `tool_choice`, "
+        "`tools` must be set. [type=value_error, input_value={}, input_type=dict]",
+        400,
+        "list the functions in tools=",
+        "says",
+    ),
+    (
+        "1 validation error for ChatCompletionRequest\n  Value error, Stream options can only be "
+        "defined when `stream=True`. [type=value_error, input_value={}, input_type=dict]",
+        400,
+        "request is wrong: Stream options can only be defined when `stream=True`.$",
+        "says|type=",
+    ),
+    (
+        "1 validation error for ChatCompletionRequest\nmessages.0.role\n  Field required "
+        "[type=missing, input_value={}, input_type=dict]",
+        400,
+        r"field messages\.0\.role of the request is wrong: Field required\.$",
+        "says|type=",
+    ),
+    ("Odd in\n  two lines", 400, "says: Odd in two lines", "here"),
     ("temperature must be in [0, 2], got 3.0.", 400, r"\(400\) and says: temperature must", "here"),
 ]
 
@@ -164,6 +195,86 @@ def test_a_page_tells_its_status_by_itself() -> None:
     assert "must end in /v1" in explain_refusal(NGINX.format("404 Not Found"))
     assert "must end in /v1" in explain_refusal('{"detail":"Not Found"}')
     assert "NO_PROXY" in explain_refusal("<html><body>something</body></html>")
+
+
+OTHER_PROGRAMS = [
+    (NGINX.format("400 The plain HTTP request was sent to HTTPS port"), 400, "write https://"),
+    ("Client sent an HTTP request to an HTTPS server.\n", 400, "write https://"),
+    (
+        NGINX.format("500 Internal Server Error"),
+        500,
+        "A program failed and says so with a web page",
+    ),
+    (NGINX.format("408 Request Time-out"), 408, "came too slowly"),
+    ("Request timed out", 408, "came too slowly"),
+    ("<!DOCTYPE html><title>host | 524: A timeout occurred</title>", 524, "lower max_tokens"),
+    ("error code: 520", 520, "NO_PROXY"),
+    ("error code: 1033", 530, "The tunnel to the server is closed"),
+    ("<!DOCTYPE html><title>ERR_NGROK_3200</title>", 404, "The tunnel to the server is closed"),
+    ("The endpoint a-b.ngrok.app is offline.\n\nERR_NGROK_3200", 404, "tunnel .* is closed"),
+    ("<html>ERR_NGROK_8012</html>", 502, "no server answers at its other end"),
+    (
+        '{"error":{"message":"You exceeded your current quota, please check your plan and billing '
+        'details.","type":"insufficient_quota"}}',
+        429,
+        "OpenAI's own service and no vLLM server of yours: give the client base_url",
+    ),
+    (
+        '{"error":{"message":"Incorrect API key provided: EMPTY. You can find your API key at '
+        'https://platform.openai.com/account/api-keys."}}',
+        401,
+        "OpenAI's own service",
+    ),
+    ("<html><title>Jupyter Server</title>404 : Not Found</html>", 404, "Another program than vLLM"),
+    ("""{"message": "'_xsrf' argument missing from POST"}""", 403, "Another program than vLLM"),
+    ("", 302, "Another program than vLLM"),
+    (NGINX.format("302 Found"), 302, "Another program than vLLM"),
+]
+
+
+@pytest.mark.parametrize(("text", "status", "said"), OTHER_PROGRAMS)
+def test_what_answers_is_no_vllm(text: str, status: int, said: str) -> None:
+    for sentence in (explain_refusal(text, status), explain_refusal(answer(status, text))):
+        assert re.search(said, sentence)
+        assert "no such address" not in sentence and "too much to do" not in sentence
+
+
+LOCATIONS = [
+    (
+        "('body', 'response_format', 'function-wrap[__log_extra_fields__()]', 'json_schema', "
+        "'name')",
+        "The field response_format.json_schema.name of",
+    ),
+    ("'body.response_format.json_schema.name'", "The field response_format.json_schema.name of"),
+    (
+        "('body', 'messages', 0, 'ChatCompletionUserMessageParam', 'content', "
+        "'generator[ChatCompletionContentPartTextParam]')",
+        "The field messages[0].content of",
+    ),
+    (
+        "'body.messages.0.ChatCompletionUserMessageParam.content'",
+        "The field messages[0].content of",
+    ),
+    ("('body', 'stop', 'list[str]')", "The field stop of"),
+    ("('body', 'stop', 'str')", "The field stop of"),
+    ("('body',)", "The request is wrong"),
+]
+
+
+@pytest.mark.parametrize(("location", "said"), LOCATIONS)
+def test_the_wrong_field_is_named_by_its_path(location: str, said: str) -> None:
+    words = f"1 validation error:\n  {{'type': 'x', 'loc': {location}, 'msg': %s, 'input': {{}}}}"
+    for message in ("'Value error, It is odd.'", '"It is odd"'):
+        sentence = explain_refusal(words % message, 400)
+        assert sentence.startswith(said) and sentence.endswith("request is wrong: It is odd.")
+    literal = explain_refusal(words % "\"Input should be 'text'\"", 400)
+    assert literal.endswith("request is wrong: Input should be 'text'.")
+
+
+@pytest.mark.parametrize("location", ["('body', 7)", "'body.7'", '["body", 7]'])
+def test_broken_json_is_named_by_its_character(location: str) -> None:
+    words = f"{{'type': 'json_invalid', 'loc': {location}, 'msg': 'JSON decode error'}}"
+    assert "is no JSON, broken at character 7" in explain_refusal(words, 400)
 
 
 def test_500_without_a_word_stays_what_it_was() -> None:
@@ -199,6 +310,44 @@ def test_a_wrong_argument_was_never_sent() -> None:
     with pytest.raises(openai.OpenAIError) as caught:
         openai.OpenAI()
     assert 'api_key="EMPTY"' in explain_refusal(caught.value)
+
+
+HERE = [
+    IndexError("list index out of range"),
+    FileNotFoundError(2, "No such file or directory", "/home/me/pic.png"),
+    TypeError("measure() got an unexpected keyword argument 'top_k'"),
+    ValueError("The decoder prompt (length 9) is longer than the maximum model length of 8."),
+    ValueError("Incorrect padding"),
+    OSError("cannot identify image file 'x.png'"),
+    RuntimeError("Rate limit"),
+    subprocess.TimeoutExpired("ffmpeg", 5),
+    KeyboardInterrupt("stopped"),
+]
+
+
+@pytest.mark.parametrize("error", HERE)
+def test_what_happens_here_is_not_blamed_on_a_server(error: BaseException) -> None:
+    kind, words = type(error).__name__, str(error)
+    assert explain_refusal(error) == f"This is no server's refusal, but {kind} here: {words}"
+
+
+def test_a_server_may_say_the_same() -> None:
+    assert "list of messages is empty" in explain_refusal(answer(400, "list index out of range"))
+    request = httpx.Request("GET", "http://127.0.0.1:1/v1")
+    response = httpx.Response(404, text="The model `x` does not exist.", request=request)
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        response.raise_for_status()
+    assert "no model called 'x'" in explain_refusal(caught.value)
+    streamed = openai.APIError("An error", request=request, body={"message": DEAD})
+    assert "has died" in explain_refusal(streamed)
+
+
+def test_an_unknown_break_is_quoted() -> None:
+    error = openai.APIConnectionError(request=httpx.Request("GET", "http://127.0.0.1:1/v1"))
+    error.__cause__ = httpx.DecodingError("Error -3 while decompressing")
+    assert explain_refusal(error) == (
+        "The request got no answer: DecodingError: Error -3 while decompressing"
+    )
 
 
 def test_other_errors_are_no_refusals() -> None:
@@ -325,6 +474,97 @@ def test_no_connection(cause: Exception, said: str) -> None:
     assert said in explain_refusal(cause)
 
 
+@pytest.mark.parametrize(
+    "cause",
+    [
+        httpx.ReadError(""),
+        httpx.RemoteProtocolError(""),
+        httpx.WriteError("[Errno 32] Broken pipe"),
+        ConnectionResetError(104, "Connection reset by peer"),
+    ],
+)
+def test_a_connection_that_breaks_off(cause: Exception) -> None:
+    error = openai.APIConnectionError(request=httpx.Request("GET", "http://127.0.0.1:1/v1"))
+    error.__cause__ = cause
+    for sentence in (explain_refusal(error), explain_refusal(cause)):
+        assert "broke off in the middle: the engine or the server ended" in sentence
+        assert "proxy in between" in sentence and "No server answers" not in sentence
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        httpx.ConnectTimeout("timed out"),
+        httpx.ConnectError("[Errno 113] No route to host"),
+        httpx.ConnectError("[Errno 101] Network is unreachable"),
+    ],
+)
+def test_nothing_is_reached(cause: Exception) -> None:
+    error = openai.APITimeoutError(request=httpx.Request("GET", "http://me:word@10.2.3.4:8085/v1"))
+    error.__cause__ = cause
+    assert "Nothing was reached at http://10.2.3.4:8085: check" in explain_refusal(error)
+    assert "Nothing was reached at that address: check" in explain_refusal(cause)
+    assert "firewall" in explain_refusal(cause) and "smaller" not in explain_refusal(error)
+
+
+def ask(
+    base_url: str, answered: str | None = None, key: str = "EMPTY", **more: object
+) -> Exception:
+    """What the client raises, or the cell that reads its reply, where 200 and a text come back."""
+    http = None
+    if answered is not None:
+        kind = {"Content-Type": "text/html" if "<" in answered else "application/json"}
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, text=answered, headers=kind))
+        http = httpx.Client(transport=transport)
+    with pytest.raises(Exception) as caught:
+        client = openai.OpenAI(
+            base_url=base_url, api_key=key, max_retries=0, timeout=5, http_client=http
+        )
+        reply = client.chat.completions.create(model="x", messages=[], **more)
+        print([*reply] if more else reply.choices)
+    return caught.value
+
+
+@pytest.mark.parametrize("key", ["EMPTY\n", "EMPTY ", "schlüssel", "“EMPTY”"])
+def test_a_key_that_cannot_be_sent(key: str, bad_gateway: str) -> None:
+    for base_url in (f"{bad_gateway}/v1", "http://127.0.0.1:9/v1"):
+        sentence = explain_refusal(ask(base_url, key=key))
+        assert "The API key holds what no key can have (a line break" in sentence
+        assert "EMPTY" not in sentence and "No server" not in sentence
+    raw = httpx.LocalProtocolError("Illegal header value b'Bearer EMPTY\\n'")
+    assert "The API key holds" in explain_refusal(raw)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://127.0.0.1:99999/v1",
+        "http://127.0.0.1:8085v1",
+        "http://127.0.0.1:-1/v1",
+        "http:/127.0.0.1:8085/v1",
+        "http://300.1.1.1:8085/v1",
+        "localhost:8085/v1",
+        "127.0.0.1:8085/v1",
+    ],
+)
+def test_an_address_that_is_none(base_url: str) -> None:
+    sentence = explain_refusal(ask(base_url))
+    assert "base_url is no address" in sentence and "before /v1" in sentence
+
+
+def test_another_program_answers_with_200() -> None:
+    page = explain_refusal(ask("http://127.0.0.1:1/v1", "<!DOCTYPE html><html>login</html>"))
+    assert "base_url points to another program" in page and "here:" not in page
+    assert "Another program than vLLM" in explain_refusal("<html>login</html>", 200)
+    for reading in ({}, {"stream": True}):
+        text = 'data: {"id":\n\n' if reading else '{"id":'
+        cut = explain_refusal(ask("http://127.0.0.1:1/v1", text, **reading))
+        assert "The answer itself is no whole JSON" in cut and "finish_reason" not in cut
+    error = openai.APIConnectionError(request=httpx.Request("GET", "http://127.0.0.1:1/v1"))
+    error.__cause__ = httpx.TooManyRedirects("Exceeded maximum allowed redirects.")
+    assert "Another program than vLLM" in explain_refusal(error)
+
+
 def test_a_socks_proxy_that_the_client_cannot_use(monkeypatch: pytest.MonkeyPatch) -> None:
     words = "Using SOCKS proxy, but the 'socksio' package is not installed. Make sure to install"
     assert "unset ALL_PROXY" in explain_refusal(ImportError(words))
@@ -335,4 +575,5 @@ def test_a_socks_proxy_that_the_client_cannot_use(monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_meaning_is_short() -> None:
-    assert all(len(meaning) < 420 for _, meaning in REFUSALS)
+    tables = (OTHERS, REFUSALS, RAISED, CONNECTIONS)
+    assert all(len(meaning) < 420 for table in tables for _, meaning in table)
