@@ -1,8 +1,9 @@
 """Say in one sentence what a server's refusal means, and the way out.
 
-The left column of `REFUSALS` is what vLLM 0.11.0, 0.26.0 and 0.32.0 really answer; most of it does
-not help a reader. `STATUSES` is for answers that tell by their number alone, many of which come
-from no vLLM but from a proxy.
+Each table holds patterns and what they mean. The left column of `REFUSALS` is what vLLM 0.11.0,
+0.26.0 and 0.32.0 really answer; most of it does not help a reader. `OTHERS`, `STATUSES` and `PAGES`
+are for answers of proxies, tunnels and other programs; `RAISED` and `CONNECTIONS` for what the
+client raises where no answer came.
 """
 
 import json
@@ -73,7 +74,7 @@ OTHERS = (
         f"reads {BASE_URL}.",
     ),
     (
-        r"Jupyter ?(Server|Lab|Hub)|'_xsrf' argument|try pulling it first",
+        r"<title>[^<]*Jupyter|'_xsrf' argument|try pulling it first",
         OTHER_PROGRAM,
     ),
 )
@@ -394,7 +395,8 @@ CONNECTIONS = (
         "max_tokens, or give OpenAI(..., timeout=) more seconds.",
     ),
     (
-        r"Connection error|ConnectError|[Cc]onnection ?refused|actively refused",
+        r"Connection error|ConnectError|Connect call failed|[Cc]onnection ?refused|actively "
+        r"refused",
         "No server answers: start it (notebook 02), or look in its log (server.log_path) if it was "
         "running a moment ago; a server elsewhere is a question to whoever runs it.",
     ),
@@ -423,9 +425,10 @@ PAGES = STATUSES | {
     500: "A program failed and says so with a web page (500), which vLLM never does: base_url "
     f"points to another program (it reads {BASE_URL}), or a proxy failed; ask whoever runs it.",
 }
-BY_STATUS = {401, 407, 413, 429}  # whatever their words
+BY_STATUS = {401, 407, 408, 413, 429}  # whatever their words
 LOCAL = ("127.0.0.1", "localhost", "::1")
-NETWORK = {"openai", "httpx", "httpcore", "aiohttp", "requests", "urllib3", "http"}
+CLIENT = {"openai", "httpx", "httpx2"}
+NETWORK = CLIENT | {"httpcore", "httpcore2", "aiohttp", "requests", "urllib3", "http"}
 FIELD = re.compile(
     r"""['"]loc['"]: ?[\[(]?['"]body\b(?P<path>.*?)[\])'",]*, ?['"]msg['"]: ?"""
     r"""(?P<quote>['"])(Value error, )?(?P<said>.+?)(?P=quote)[,}]""",
@@ -436,7 +439,7 @@ NAMES = re.compile(
     r"^\W*(\d{3}\W*)?(not found|(404 )?page not found|method not allowed|forbidden|bad gateway|"
     r"service (temporarily )?unavailable|gateway time-?out|proxy authentication required|"
     r"proxy error|no healthy upstream|upstream .*|invalid key|error code: \d+|"
-    r"request time(d |-?)out)\W*$",
+    r"request time-?out)\W*$",
     re.IGNORECASE | re.DOTALL,
 )
 PAGE = re.compile(r"^\s*(<!doctype|<html|<head|<\?xml)|</(html|body|title)>", re.IGNORECASE)
@@ -482,7 +485,7 @@ def explain_status(words: str, status: int | None) -> str:
         status = int(found[1]) if found else 502
     elif status is None and name:
         status = 404 if re.search("found|allowed", words, re.IGNORECASE) else 502
-    if status is not None and (300 <= status < 400 or (page and status < 300)):
+    if status is not None and (300 <= status < 400 or ((page or not words) and status < 300)):
         return OTHER_PROGRAM
     if page:
         return PAGES.get(status, PROXY)
@@ -618,7 +621,7 @@ def _describe(error: BaseException | str | None) -> str:
         return caused  # "Connection error." says less
     frames = traceback.walk_tb(error.__traceback__)
     modules = {frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in frames}
-    place = " in the client" if modules & {"openai", "httpx"} else ""
+    place = " in the client" if modules & CLIENT else ""
     return f"{type(error).__name__}{place}: {error}\n{caused}".strip()
 
 

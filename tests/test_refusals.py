@@ -1,14 +1,18 @@
 """What `explain_refusal` says of requests that went wrong (the server's own are in test_media)."""
 
+import asyncio
 import json
 import os
 import re
 import socket
 import subprocess
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import aiohttp
 import httpx
 import openai
 import pydantic
@@ -227,6 +231,7 @@ OTHER_PROGRAMS = [
     ),
     ("<html><title>Jupyter Server</title>404 : Not Found</html>", 404, "Another program than vLLM"),
     ("""{"message": "'_xsrf' argument missing from POST"}""", 403, "Another program than vLLM"),
+    ("", 200, "Another program than vLLM"),
     ("", 302, "Another program than vLLM"),
     (NGINX.format("302 Found"), 302, "Another program than vLLM"),
 ]
@@ -234,7 +239,8 @@ OTHER_PROGRAMS = [
 
 @pytest.mark.parametrize(("text", "status", "said"), OTHER_PROGRAMS)
 def test_what_answers_is_no_vllm(text: str, status: int, said: str) -> None:
-    for sentence in (explain_refusal(text, status), explain_refusal(answer(status, text))):
+    error: openai.APIStatusError | str = answer(status, text) if status >= 300 else text
+    for sentence in (explain_refusal(text, status), explain_refusal(error, status)):
         assert re.search(said, sentence)
         assert "no such address" not in sentence and "too much to do" not in sentence
 
@@ -360,6 +366,20 @@ def test_other_errors_are_no_refusals() -> None:
     )
     assert "no place for the image" in explain_refusal(RuntimeError(NO_PLACE))
     assert "time limit" in explain_refusal(TimeoutError())
+    assert "time limit" in explain_refusal("Request timed out.")
+
+
+def test_other_clients_that_meet_no_server() -> None:
+    async def ask_with_aiohttp() -> None:
+        async with aiohttp.ClientSession() as session:
+            await session.get("http://127.0.0.1:9/")
+
+    with pytest.raises(urllib.error.URLError) as opened:
+        urllib.request.urlopen("http://127.0.0.1:9/")
+    with pytest.raises(aiohttp.ClientError) as asked:
+        asyncio.run(ask_with_aiohttp())
+    for error in (opened.value, asked.value):
+        assert "No server answers: start it" in explain_refusal(error)
 
 
 def test_a_reply_that_was_cut_off() -> None:
