@@ -31,7 +31,7 @@ stop:    ## Stop every server that the course has started
 test: setup ## Run every test: helpers, notebooks against a real server, structure (about 25 minutes a stack)
 	@$(BIN)/python -m pytest
 
-check: setup ## Run the fast tests, lint and format (under a minute)
+check: setup ## Run the fast tests, lint and format (two to three minutes)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest -m "not slow"
 
 record: setup ## Run all notebooks and save their outputs
