@@ -12,8 +12,9 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # and what moves the cursor
 
 # What the learner waits for, by a log line that only this stage or its end writes, in the order
 # of a start.
+IMPORTED = "Automatically detected platform"
 STAGES = (
-    ("Automatically detected platform", "importing vLLM"),
+    (IMPORTED, "importing vLLM"),
     (
         r"vLLM API server version|█  version \d|^\(APIServer pid=",
         "reading the model's configuration",
@@ -30,6 +31,7 @@ STAGES = (
     ("init engine .* took", "opening the API"),
 )
 OPENING = re.compile("|".join(pattern for pattern, _ in STAGES))
+START = re.compile("vLLM (API )?server version|█  version \\d|usage: vllm")
 READY = re.compile(r"Application startup complete|\"(GET|POST) /\S* HTTP/1|Avg prompt throughput")
 
 PROCESS = re.compile(r"^\((?P<name>\w+) pid=\d+\) ?|^\[rank\d+\]: ?")
@@ -47,15 +49,25 @@ OTHER_LEVELS = (
     (re.compile(r"^\[?\d{4}-\d\d-\d\d[ T][^A-Z]*\bERROR\b"), "ERROR"),
 )
 EXCEPTION = re.compile(
-    r"^[\w.]*(Error(_\w+)?|Exception|KeyboardInterrupt|SystemExit|InvalidCxxCompiler)(: |:?$)"
+    r"^[\w.]*(Error(_\w+)?|Exception|gaierror|KeyboardInterrupt|SystemExit|InvalidCxxCompiler)"
+    r"(: |:?$)"
 )
 # What pydantic and programs without Python's exceptions write when they fail.
 TOOL = re.compile(
-    r"\bfatal error: |^nvcc fatal|^ptxas fatal|\bld: cannot find|: error: |^error: |: not found$|"
-    r"^\S*sh: |^\s*Value error, |^Killed|\bKilled$|^Segmentation fault|^Bus error|"
-    r"^Illegal instruction"
+    r"\bfatal error: |^nvcc (fatal|error)|^ptxas fatal|\bld: cannot find|: error: |^error: |"
+    r": not found$|^\S*sh: |^\s*Value error, |^Killed|\bKilled$|^Segmentation fault|^Bus error|"
+    r"^Illegal instruction|Segfault encountered|^Fatal Python error|^terminate called|"
+    r"^\s*what\(\): |Watchdog caught |^Aborted|^OpenBLAS \S+: |^libgomp: "
 )
+# What stands between the exceptions of one traceback: Python ends on the last of them alone.
+CAUSED = "The above exception was the direct cause of the following exception"
 HANDLED = "During handling of the above exception, another exception occurred"
+# What precedes a traceback that ends no process.
+SURVIVED = re.compile(
+    "^Exception ignored in|^Exception in thread|Unexpected error pre-processing request|"
+    "Invocation of .* method failed"
+)
+QUOTING = "Received request "  # and the request's own words, which can be anything
 PYDANTIC = re.compile(r"^\s+(Input should|Field required|Extra inputs|Unexpected keyword)")
 
 
@@ -63,10 +75,11 @@ PYDANTIC = re.compile(r"^\s+(Input should|Field required|Extra inputs|Unexpected
 class Line:
     """One line of a log.
 
-    `kind` is "code" (a frame of a traceback), "exception", "message" (what follows an exception
-    and belongs to it), "tool" (a compiler's or the shell's error) or "" for all else. `handled`
-    is true for an exception that Python met while it treated another, or ignored. `stage` is an
-    index into `STAGES`, -1 before the first.
+    `kind` is "code" (a frame of a traceback, or a quoted request), "exception", "message" (what
+    follows an exception and belongs to it), "tool" (a compiler's or the shell's error) or "" for
+    all else. `caused` is true for an exception that led to another, `handled` for one that Python
+    was treating when it met another, `survived` for one that ended no process. `stage` is an index
+    into `STAGES`, -1 before the first.
     """
 
     words: str
@@ -75,7 +88,9 @@ class Line:
     kind: str = ""
     stage: int = -1
     ready: bool = False
+    caused: bool = False
     handled: bool = False
+    survived: bool = False
 
     @property
     def is_error(self) -> bool:
@@ -101,15 +116,30 @@ def name_stage(stage: int) -> str:
     return STAGES[stage][1] if stage >= 0 else "starting Python"
 
 
+def cut_to_last_start(log: str) -> str:
+    """The part of a log that belongs to the last start in it."""
+    text = strip_colours(log)
+    starts = [found.start() for found in START.finditer(text)]
+    if len(starts) < 2:
+        return text
+    imported = text.rfind(IMPORTED, starts[-2], starts[-1])
+    begin = imported if imported >= 0 else starts[-1]
+    return text[text.rfind("\n", 0, begin) + 1 :]
+
+
 def read_lines(log: str) -> list[Line]:
     """The lines of a log that have words in them, each with what it is."""
     lines: list[Line] = []
     readers: dict[str, _Reader] = {}
-    stage, ready = -1, False
+    stage, ready, quoting = -1, False, False
     for text in strip_colours(log).splitlines():
         line = split_line(text)
+        quoting = QUOTING in text or (quoting and not (line.process or line.level))
         reader = readers.setdefault(line.process, _Reader(lines))
-        reader.read(line)
+        if quoting:
+            line.kind = "code"
+        else:
+            reader.read(line)
         if line.kind in ("code", "exception", "message"):
             text = f"({line.process} pid="  # their words name no stage, their process does
         stage = max(stage, _find_opened(text))
@@ -138,35 +168,43 @@ class _Reader:
         self.lines = lines
         self.inside = False  # a traceback
         self.after = False  # its exception
-        self.ignored = False
+        self.survived = False
 
     def read(self, line: Line) -> None:
         words = line.words
-        if words.startswith("Exception ignored in"):
-            self.ignored = True
+        if SURVIVED.search(words):
+            self._end_exception()
+            self.survived = line.survived = True
         elif words.strip().endswith("Traceback (most recent call last):"):
-            self.inside, self.after = True, False
-            line.kind = "code"
+            self._end_exception()
+            self.inside, line.kind = True, "code"
         elif self.inside and (not words or words[0] in " \t|+"):
             line.kind = "code"
         elif self.inside or EXCEPTION.match(words):
-            line.kind, line.handled = "exception", self.ignored
-            self.inside, self.after, self.ignored = False, True, False
-        elif words.startswith(HANDLED):
-            self._mark_handled(line.process)
+            line.kind, line.survived = "exception", self.survived
+            self.inside, self.after = False, True
+        elif words.startswith((CAUSED, HANDLED)):
+            line.kind, self.after = "code", False
+            self._mark_earlier(line)
         elif TOOL.search(words):
             line.kind = "tool"
         elif line.level in ("DEBUG", "INFO", "WARNING"):
-            self.after = False
+            self._end_exception()
         elif self.after:
-            line.kind = "message"
+            line.kind, line.survived = "message", self.survived
             self._join_field(line)
 
-    def _mark_handled(self, process: str) -> None:
-        for line in self._back(process):
-            if line.kind == "code":
+    def _end_exception(self) -> None:
+        """What comes now is no part of the exception that stands above, if one does."""
+        if self.after:
+            self.after = self.survived = False
+
+    def _mark_earlier(self, link: Line) -> None:
+        for line in self._back(link.process):
+            if line.kind in ("code", ""):
                 return
-            line.handled = True
+            line.caused = line.caused or link.words.startswith(CAUSED)
+            line.handled = line.handled or link.words.startswith(HANDLED)
 
     def _join_field(self, line: Line) -> None:
         """pydantic names the field on one line and what is wrong with it on the next."""

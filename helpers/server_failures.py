@@ -10,21 +10,53 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 LOADING = ("loading the weights",)
+BEFORE_LOADING = (
+    "starting Python",
+    "importing vLLM",
+    "reading the model's configuration",
+    "starting the engine process",
+)
 MEASURING = ("measuring what a request needs at most", "compiling the model")
 
 OUT_OF_MEMORY = (
     "OutOfMemoryError|CUDA out of memory|CUDA (driver )?error: out of memory|CUBLAS_STATUS_ALLOC_FA"
+    "|(CUBLAS|CUDNN)_STATUS_NOT_INITIALIZED"
 )
 SET_UP = "run the set-up again (README)"
 NO_CARD = (
     "vLLM finds no card, and this is its build for cards: start a container with `--gpus all`; "
     "without a card, take the CPU build (`make setup`)."
 )
+DAMAGED = "verify_folder (notebook 01) names what differs, and download_model fetches it again."
+NO_TOKENIZER = f"Files of the model's tokenizer are missing: {DAMAGED}"
+NO_HUB = (
+    "vLLM wanted to fetch the model from a hub and has no connection: download it with "
+    "notebook 01 and serve the folder that it names."
+)
 MEMORY = (
     "close other programs; on WSL2 raise `memory=` in %UserProfile%\\.wslconfig, then run "
     "`wsl --shutdown`."
 )
 COMPILER = "install NVIDIA's toolkit of CUDA, or start with `VLLM_USE_FLASHINFER_SAMPLER=0`."
+
+
+DRIVER_CHANGED = (
+    "The driver was updated while the machine ran, and its parts do not fit together: restart the "
+    "machine (a container: make it again)."
+)
+NO_HOST = "The address of --host is none of this machine's: leave it at 127.0.0.1."
+# Paths that somebody else owns, and what helps.
+WAYS = (
+    (r"^/dev/shm|^/psm_", "a program of another user left it: delete it, or restart the container"),
+    (r"cache/vllm", "change its owner, or let VLLM_CACHE_ROOT name a folder of yours"),
+    (r"\.config", "change its owner, or let VLLM_CONFIG_ROOT name a folder of yours"),
+    (r"triton", "change its owner, or let TRITON_CACHE_DIR name a folder of yours"),
+    (r"torchinductor", "change its owner, or let TORCHINDUCTOR_CACHE_DIR name a folder of yours"),
+    (r"huggingface|modelscope", "serve the folder that notebook 01 names, or change its owner"),
+    (r"flashinfer", "change its owner, or let FLASHINFER_WORKSPACE_BASE name a folder of yours"),
+    (r"\.(json|safetensors|jinja|txt|bin)$", "give yourself the right to read it (`chmod a+r`)"),
+    (r"^/tmp", "let TMPDIR name a folder of yours"),
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +87,12 @@ class Rule:
 
 def say_no_cache(_: re.Match, log: str) -> str:
     """Weights and share as the log has them, and the remedy that they leave."""
+    if re.search("platform cpu|device_config=cpu", log):
+        return (
+            "vLLM's part of the main memory leaves nothing for the KV cache: raise "
+            "--gpu-memory-utilization, which on a CPU means main memory, or set "
+            "VLLM_CPU_KVCACHE_SPACE to a few GiB, and close other programs."
+        )
     weights = _find(r"Model loading took ([\d.]+) GiB", log)
     missing = _find(r"Available KV cache memory: -([\d.]+) GiB", log)
     total = _find(r"Free memory on device[^(]*\([\d.]+/([\d.]+) GiB\)", log)
@@ -64,20 +102,100 @@ def say_no_cache(_: re.Match, log: str) -> str:
         taken += f" of a budget of {share * total:.1f}"
     short = f": {missing:g} GiB are missing" if missing else ""
     begin = f"{taken}, and with working memory nothing is left for the KV cache{short}."
+    return f"{begin} {_choose_remedy(weights, missing, total, share, log)}."
+
+
+def _choose_remedy(
+    weights: float | None, missing: float | None, total: float | None, share: float | None, log: str
+) -> str:
+    """What helps of a larger share, no clips and a smaller model; sizes in GiB."""
     smaller = "serve a smaller or a quantised model (COURSE_MODEL)"
-    if weights and share and total and weights >= share * total:
-        return f"{begin} Only that helps: {smaller}."
     video = ""
-    if "(v0.11" in log or "version 0.11" in log or not missing:
-        video = "; on vLLM 0.11 `--limit-mm-per-prompt '{\"video\": 0}'` frees about 1.4 GiB"
-    if missing and missing > 1.6:
-        video = ""
+    version = re.search(r"version (\d+\.\d+)|\(v(\d+\.\d+)", log)
+    if (version is None or "0.11" in version[0]) and (missing or 0) <= 1.6:
+        video = _offer_no_video(log, "; on vLLM 0.11 `{}` frees about 1.4 GiB")
     if share is None:
-        give = "or, where --gpu-memory-utilization is below 0.90, give vLLM 0.90"
-        return f"{begin} {smaller[0].upper()}{smaller[1:]}, {give}{video}."
+        more = "where --gpu-memory-utilization is below 0.90, give vLLM 0.90"
+        return f"{smaller[0].upper()}{smaller[1:]}, or, {more}{video}"
+    most = max(share, 0.9) * total if total else None
+    short = most is not None and share * total + (missing or 0) > most and not video
+    if most is not None and ((weights or 0) >= most or (short and share < 0.9)):
+        return f"Only that helps: {smaller}"
     if share < 0.9:
-        return f"{begin} Raise --gpu-memory-utilization from {share:g} to 0.90{video}."
-    return f"{begin} The share is {share:g} already, so {smaller}{video}."
+        return f"Raise --gpu-memory-utilization from {share:g} to 0.90{video}"
+    return f"The share is {share:g} already, so {smaller}{video}"
+
+
+def _offer_no_video(log: str, words: str) -> str:
+    """The flag in these words, '' where the start had it already."""
+    if re.search(r"limit[-_]mm[-_]per[-_]prompt\W+[^}]*video\W+0\b", log):
+        return ""
+    return words.format("--limit-mm-per-prompt '{\"video\": 0}'")
+
+
+def say_too_large(_: re.Match, log: str) -> str:
+    """What is left to do where the largest request does not fit beside the weights."""
+    return (
+        "The weights fit into the card, but what one request may need at most does not: start "
+        f"with {_offer_no_video(log, '`{}` or ')}smaller --max-num-batched-tokens and "
+        "--max-num-seqs, close what else uses the card, or serve a smaller model."
+    )
+
+
+def say_no_card(_: re.Match, log: str) -> str:
+    """Whether the card is missing, or only its driver has changed."""
+    return DRIVER_CHANGED if "Driver/library version mismatch" in log else NO_CARD
+
+
+def say_other_program(found: re.Match, _: str) -> str:
+    """What other programs hold of the card; '' if that is less than a tenth of it."""
+    others = sum(float(size) for size in re.findall(r"Process \d+ has ([\d.]+) GiB", found.string))
+    total = _find(r"total capacity of ([\d.]+) GiB", found.string)
+    if total and others < total / 10:
+        return ""
+    return (
+        f"Other programs hold {others:.1f} GiB of the card: end them (nvidia-smi lists them; `make "
+        "stop` ends a server of the course), or serve a smaller model."
+    )
+
+
+def say_old_driver(found: re.Match, _: str) -> str:
+    """The CUDA that the driver knows, from torch's 12080 for 12.8."""
+    number = int(found["version"])
+    knows = f"{number // 1000}.{number % 1000 // 10}"
+    return (
+        f"The driver is too old: it knows CUDA {knows}, and this vLLM is built for a newer one. "
+        "Update it (CUDA 12.8 needs 570, CUDA 13 needs 580), and restart the machine."
+    )
+
+
+def say_no_name(_: re.Match, log: str) -> str:
+    """Whose name could not be looked up: that of --host or that of a hub."""
+    if re.search(r"create_server_socket|\.bind\(", log):
+        return NO_HOST
+    if re.search("huggingface_hub|modelscope|transformers", log):
+        return NO_HUB
+    return (
+        "A name leads to no address: give --host 127.0.0.1, and as the model the folder that "
+        "notebook 01 names, which needs no connection."
+    )
+
+
+def say_gated(_: re.Match, log: str) -> str:
+    """The model that its makers give to registered people alone."""
+    name = re.search(r"Access to model (\S+) is|://[^/\s]+/([\w.-]+/[\w.-]+?)(?=[/\s]|\.?$)", log)
+    model = (name[1] or name[2]).rstrip(".") if name else "This model"
+    return (
+        f"{model} is given only to people who accept its licence on its page and log in "
+        "(`hf auth login`): do that, or serve a model that is open to all (notebook 01)."
+    )
+
+
+def say_forbidden(found: re.Match, _: str) -> str:
+    """The way out for a path that vLLM may not use."""
+    path = found["path"]
+    ways = (way for pattern, way in WAYS if re.search(pattern, path))
+    return f"vLLM may not use {path}: {next(ways, 'change its owner or rights')}."
 
 
 def say_json_form(found: re.Match, _: str) -> str:
@@ -109,6 +227,22 @@ def _find(pattern: str, log: str) -> float | None:
 
 RULES = (
     # Packages that do not fit together
+    Rule(
+        r"partially initialized module '(?P<package>\w+)' .*"
+        r"\((?P<file>(?!\S*-packages)[^()]+\.py)\)",
+        "Your own file {file} has the name of the package {package} and hides it: rename the file.",
+        (
+            "ImportError: cannot import name 'LLM' from partially initialized module 'vllm' (most "
+            "likely due to a circular import) (/home/me/vllm.py)",
+            "AttributeError: partially initialized module 'torch' has no attribute 'Tensor' (most "
+            "likely due to a circular import) (/home/me/torch.py)",
+        ),
+    ),
+    Rule(
+        r"No module named '[\w.]+'; '(?P<package>[\w.]+)' is not a package",
+        "A file {package}.py of your own hides the package {package}: rename the file.",
+        ("ModuleNotFoundError: No module named 'vllm.entrypoints'; 'vllm' is not a package",),
+    ),
     Rule(
         r"has no attribute '?all_special_tokens_extended|'?Qwen2Tokenizer(Fast)?'?.* has no attri",
         f"transformers 5 is installed, and vLLM 0.11 needs 4.57: {SET_UP}.",
@@ -146,7 +280,8 @@ RULES = (
         ),
     ),
     Rule(
-        r"undefined symbol|No module named 'vllm\._C|"
+        r"undefined symbol|No module named 'vllm\._C|operator torchvision::\w+ does not exist|"
+        r"flashinfer-\w+ version .* does not match|"
         r"lib(cu(?!da\.)\w+|nv\w+|torch\w*|c10)\.so\S*: cannot|"
         r"multiarray failed to import|compiled using NumPy|not compiled with CUDA enabled|"
         r"is required for a normal functioning|'Qwen\w*(Config|Processor)' object has no attr",
@@ -156,6 +291,9 @@ RULES = (
             "ImportError: libcudart.so.13: cannot open shared object file: No such file or "
             "directory",
             "ModuleNotFoundError: No module named 'vllm._C'",
+            "RuntimeError: operator torchvision::nms does not exist",
+            "RuntimeError: flashinfer-cubin version (0.5.2) does not match flashinfer version "
+            "(0.6.1). Please install the same version of both packages.",
             "AssertionError: Torch not compiled with CUDA enabled",
             "ImportError: tokenizers>=0.22.0,<=0.23.0 is required for a normal functioning of this "
             "module, but found tokenizers==0.21.4.",
@@ -173,6 +311,15 @@ RULES = (
         (
             "importlib.metadata.PackageNotFoundError: No package metadata was found for vllm",
             "importlib.metadata.PackageNotFoundError: vllm",
+        ),
+    ),
+    Rule(
+        r"Please install (?P<package>bitsandbytes)|No module named '(?P<other>bitsandbytes)",
+        "{package}{other}, which this quantisation needs, is not installed: leave --quantization "
+        "out, or serve a model in another quantisation.",
+        (
+            "ImportError: Please install bitsandbytes>=0.46.1 via `pip install "
+            "bitsandbytes>=0.46.1` to use bitsandbytes quantizer.",
         ),
     ),
     Rule(
@@ -199,7 +346,7 @@ RULES = (
     ),
     Rule(
         r"Failed to infer device type|0 active drivers|libcuda\.so\.1: cannot open",
-        NO_CARD,
+        say_no_card,
         (
             "RuntimeError: Failed to infer device type, please set the environment variable "
             "`VLLM_LOGGING_LEVEL=DEBUG` to turn on verbose logging to help debug the issue.",
@@ -208,21 +355,55 @@ RULES = (
         ),
     ),
     Rule(
-        r"driver version is insufficient|NVIDIA driver on your system is too old|"
-        r"Found no NVIDIA driver|No CUDA GPUs are available|forward compatibility was attempted|"
-        r"Driver/library version mismatch|CUDA unknown error|system not yet initialized",
+        r"NVIDIA driver on your system is too old \(found version (?P<version>\d+)\)",
+        say_old_driver,
+        ("RuntimeError: The NVIDIA driver on your system is too old (found version 12040).",),
+    ),
+    Rule(
+        r"Driver/library version mismatch",
+        DRIVER_CHANGED,
+        ("pynvml.NVMLError_LibRmVersionMismatch: Driver/library version mismatch",),
+    ),
+    Rule(
+        r"Error 80[34]: |unsupported display driver|forward compatibility was attempted",
+        "The CUDA library and the driver are of different versions: take a `cuda/compat` folder "
+        "out of LD_LIBRARY_PATH (containers set it), or update the driver and restart.",
+        (
+            "RuntimeError: Unexpected error from cudaGetDeviceCount(). Did you run some cuda "
+            "functions before calling NumCudaDevices() that might have already set an error? "
+            "Error 804: forward compatibility was attempted on non supported HW",
+            "RuntimeError: Unexpected error from cudaGetDeviceCount(). Did you run some cuda "
+            "functions before calling NumCudaDevices() that might have already set an error? "
+            "Error 803: system has unsupported display driver / cuda driver combination",
+        ),
+    ),
+    Rule(
+        r"Error 500: named symbol not found",
+        "CUDA did not start: on WSL2 update Windows' NVIDIA driver and WSL itself (`wsl --update`, "
+        "then `wsl --shutdown`); elsewhere update the driver and restart the machine.",
+        (
+            "RuntimeError: Unexpected error from cudaGetDeviceCount(). Did you run some cuda "
+            "functions before calling NumCudaDevices() that might have already set an error? "
+            "Error 500: named symbol not found",
+        ),
+    ),
+    Rule(
+        r"GPU is lost|fallen off the bus",
+        "The driver has lost the card: restart the machine; if it comes back, "
+        "`sudo dmesg | grep -i xid` tells more (power, heat, slot).",
+        ("pynvml.NVMLError_GpuIsLost: GPU is lost",),
+    ),
+    Rule(
+        r"driver version is insufficient|Unexpected error from cudaGetDeviceCount|"
+        r"Found no NVIDIA driver|No CUDA GPUs are available|"
+        r"CUDA unknown error|system not yet initialized",
         "CUDA did not start. Notebook 00's check says what is wrong with the driver; after an "
         "update restart the machine, and start a container with `--gpus all`.",
         (
             "RuntimeError: Found no NVIDIA driver on your system. Please check that you have",
             "RuntimeError: No CUDA GPUs are available",
-            "RuntimeError: The NVIDIA driver on your system is too old (found version 12040).",
             "torch.AcceleratorError: CUDA error: CUDA driver version is insufficient for CUDA "
             "runtime version",
-            "RuntimeError: Unexpected error from cudaGetDeviceCount(). Did you run some cuda "
-            "functions before calling NumCudaDevices() that might have already set an error? "
-            "Error 804: forward compatibility was attempted on non supported HW",
-            "pynvml.NVMLError_LibRmVersionMismatch: Driver/library version mismatch",
         ),
     ),
     Rule(
@@ -278,7 +459,7 @@ RULES = (
         ),
     ),
     Rule(
-        r"NCCL error|nccl\w*Error|libnccl\.so",
+        r"NCCL error|nccl\w*Error|libnccl\.so|Watchdog caught collective|watchdog thread term",
         "The cards' connection (NCCL) failed: NCCL_DEBUG=INFO tells why; start a container with "
         "`--ipc=host`, and try NCCL_P2P_DISABLE=1 with several cards.",
         (
@@ -286,7 +467,26 @@ RULES = (
             "details)",
             "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:3356, "
             "unhandled cuda error, NCCL version 2.27.3",
+            "[Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=8123, "
+            "OpType=ALLREDUCE) ran for 600012 milliseconds before timing out.",
         ),
+    ),
+    Rule(
+        r"EADDRINUSE|Address already in use \(addr=",
+        "A port that vLLM's own processes use among themselves is held by another program: start "
+        "it again, which takes another, and unset VLLM_PORT and MASTER_PORT.",
+        (
+            "torch.distributed.DistNetworkError: The server socket has failed to listen on any "
+            "local network address. port: 41233, useIpv6: false, code: -98, name: EADDRINUSE, "
+            "message: address already in use",
+            "zmq.error.ZMQError: Address already in use (addr='tcp://127.0.0.1:41233')",
+        ),
+    ),
+    Rule(
+        r"Cannot assign requested address \(addr='\w+://(?P<ip>[^']+?):\d+'\)",
+        "vLLM's processes are to meet at {ip}, which is no address of this machine now (a VPN, "
+        "another network): start with VLLM_HOST_IP=127.0.0.1.",
+        ("zmq.error.ZMQError: Cannot assign requested address (addr='tcp://10.8.0.2:41811')",),
     ),
     Rule(
         r"Gloo connectFullMesh|unsupported gloo device|client socket has timed out|"
@@ -302,6 +502,30 @@ RULES = (
     ),
     # Compilers
     Rule(
+        r"died due to signal 9|Killed signal terminated program|Killed\b.*\b(cc1plus|cicc|ptxas)",
+        "The main memory ran out while kernels were compiled: start with MAX_JOBS=2, which "
+        f"compiles fewer at a time, and {MEMORY}",
+        (
+            "nvcc error   : 'cicc' died due to signal 9 (Kill signal)",
+            "g++: fatal error: Killed signal terminated program cc1plus",
+        ),
+    ),
+    Rule(
+        r"ptxas fatal .*'(?P<card>sm_\w+)'",
+        "Triton's own compiler (ptxas) does not know this card ({card}): let TRITON_PTXAS_PATH "
+        "name the ptxas of a newer CUDA toolkit, or start with --enforce-eager.",
+        ("ptxas fatal   : Value 'sm_121a' is not defined for option 'gpu-name'",),
+    ),
+    Rule(
+        r"Failed to preprocess host compiler|host compiler .*not found|No such file.*cc1plus|"
+        r"cannot execute .cc1plus",
+        "The CUDA compiler finds no C++ compiler that works: `sudo apt install build-essential`.",
+        (
+            "nvcc fatal   : Failed to preprocess host compiler properties.",
+            "gcc: fatal error: cannot execute 'cc1plus': execvp: No such file or directory",
+        ),
+    ),
+    Rule(
         r"fatal error: \S*(Python|pyconfig)\.h",
         "Python's headers are missing, which vLLM's compiling needs: "
         "`sudo apt install python3.12-dev` (the version of your Python).",
@@ -310,6 +534,7 @@ RULES = (
     Rule(
         r"Could not find nvcc|CUDA_HOME environment variable is not set|'[^']*\bnvcc'|"
         r"'ninja'|nvcc: (not found|No such)|nvcc fatal|ptxas fatal|Ninja is required|"
+        r"FlashInfer requires GPUs|error: identifier \"__nv|"
         r"No supported CUDA arch|unsupported GNU version|fatal error: (cuda|cub|cur|nv|crt/)",
         "This vLLM compiles kernels at its start, and the CUDA compiler (nvcc, ninja) is missing "
         "or too old for the card: " + COMPILER,
@@ -319,6 +544,8 @@ RULES = (
             "FileNotFoundError: [Errno 2] No such file or directory: 'ninja'",
             "FileNotFoundError: [Errno 2] No such file or directory: '/usr/local/cuda/bin/nvcc'",
             "nvcc fatal   : Unsupported gpu architecture 'compute_120a'",
+            '/tmp/x.cu(12): error: identifier "__nv_fp4" is undefined',
+            "RuntimeError: FlashInfer requires GPUs with sm75 or higher",
             "/bin/sh: 1: nvcc: not found",
             "/usr/local/cuda/include/crt/host_config.h:143:2: error: #error -- unsupported GNU "
             "version! gcc versions later than 13 are not supported!",
@@ -352,6 +579,103 @@ RULES = (
     ),
     # Weights and files of the model
     Rule(
+        r"PytorchStreamReader failed|JSONDecodeError|EOFError|UnpicklingError",
+        "A file of the cache of compiled kernels is damaged: delete "
+        "~/.cache/vllm/torch_compile_cache and ~/.triton/cache, and start again.",
+        (
+            "RuntimeError: PytorchStreamReader failed reading zip archive: failed finding central "
+            "directory",
+            "json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
+        ),
+        MEASURING,
+    ),
+    Rule(
+        r"mmap .*from file </(?!torch_|dev/shm)|No such device \(os error 19\)",
+        "The disk that a file lies on does not let it be read as memory, as some network disks "
+        "do not: copy the model to a disk of this machine.",
+        (
+            "RuntimeError: unable to mmap 4967215360 bytes from file </mnt/nfs/models/"
+            "model-00001-of-00002.safetensors>: No such device (19)",
+            "OSError: No such device (os error 19)",
+        ),
+    ),
+    Rule(
+        r"\[Errno 5\]|Input/output error|os error 5\)",
+        "A disk did not answer (input/output error): see with `sudo dmesg` whether it fails, or "
+        "whether the network disk is gone, and copy the model to another disk.",
+        ("OSError: [Errno 5] Input/output error",),
+    ),
+    Rule(
+        r"gated repo|Access to model \S+ is restricted",
+        say_gated,
+        ("OSError: You are trying to access a gated repo.",),
+    ),
+    Rule(
+        r"CERTIFICATE_VERIFY_FAILED|SSLError|certificate verify failed",
+        "The hub's certificate is not trusted here, most often because a company's proxy puts its "
+        "own in its place: let SSL_CERT_FILE and REQUESTS_CA_BUNDLE name that one's file, or serve "
+        "the folder that notebook 01 names.",
+        (
+            "requests.exceptions.SSLError: (MaxRetryError(\"HTTPSConnectionPool(host='hub.example',"
+            " port=443): Max retries exceeded with url: /config.json (Caused by SSLError("
+            "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify",
+        ),
+    ),
+    Rule(
+        r"429 Client Error|Too Many Requests",
+        "The hub refuses for now, it was asked too often: wait, or serve the folder that notebook "
+        "01 names, which asks no hub.",
+        ("huggingface_hub.errors.HfHubHTTPError: 429 Client Error: Too Many Requests for url: x",),
+    ),
+    Rule(
+        r"Unrecognized model in (?P<model>\S+?)\. Should|No supported config format found in "
+        r"(?P<folder>\S+?)\.?$|^OSError: (?P<other>\S+) does not appear to have a file named",
+        "{model}{folder}{other} has no config.json that names its model type, so it is no model's "
+        "folder, an adapter's alone, or not whole: verify_folder (notebook 01) names what is "
+        "missing, and download_model fetches it.",
+        (
+            "ValueError: Unrecognized model in models/x. Should have a `model_type` key in its "
+            "config.json, or contain one of the following strings in its name: albert, align",
+            "  Value error, Unrecognized model in models/x. Should have a `model_type` key in its "
+            "config.json.",
+            "ValueError: No supported config format found in models/Qwen.",
+            "OSError: models/mylora does not appear to have a file named config.json. Checkout",
+        ),
+    ),
+    Rule(
+        r"^Exception: .+ at line \d+ column \d+$|untagged enum ModelWrapper",
+        f"The model's tokenizer.json is damaged or not whole: {DAMAGED}",
+        (
+            "Exception: EOF while parsing a value at line 264 column 2",
+            "Exception: expected value at line 1 column 1",
+            "Exception: data did not match any variant of untagged enum ModelWrapper at line "
+            "757443 column 3",
+        ),
+    ),
+    Rule(
+        r"JSONDecodeError",
+        "A JSON file of the model is damaged or not whole, such as tokenizer.json or "
+        f"tokenizer_config.json: {DAMAGED}",
+        (
+            "json.decoder.JSONDecodeError: Expecting property name enclosed in double quotes: line "
+            "1 column 2 (char 1)",
+        ),
+        (*BEFORE_LOADING, *LOADING),
+        context="transformers",
+    ),
+    Rule(
+        r"Converting from SentencePiece and Tiktoken failed",
+        NO_TOKENIZER,
+        ("ValueError: Converting from SentencePiece and Tiktoken failed, if a converter for",),
+    ),
+    Rule(
+        r"expected str, bytes or os\.PathLike object, not NoneType",
+        NO_TOKENIZER,
+        ("TypeError: expected str, bytes or os.PathLike object, not NoneType",),
+        (*BEFORE_LOADING, *LOADING),
+        context="transformers",
+    ),
+    Rule(
         r"SafetensorError|MetadataIncompleteBuffer|InvalidHeader|invalid header length|"
         r"header too (small|large)|directory: '\S+\.safetensors'|PytorchStreamReader failed",
         "A weight file is damaged or not whole: verify_folder (notebook 01) names it, and "
@@ -374,11 +698,13 @@ RULES = (
         ("RuntimeError: Cannot find any model weights with `/models/Qwen/Qwen3-VL-4B-Instruct`",),
     ),
     Rule(
-        r"weights were not initialized from checkpoint|Attempted to load weight|"
+        r"weights were not initialized from checkpoint|^KeyError: '\S*layers\.\d|"
+        r"Attempted to load weight|"
         r"There is no module or parameter named",
         "The weight files do not belong to this config.json: verify_folder (notebook 01) names "
         "what differs, and download_model fetches it again.",
         (
+            "KeyError: 'layers.0.mlp.experts.0.gate_proj.weight'",
             "ValueError: Following weights were not initialized from checkpoint: {'lm.norm'}",
             "AssertionError: Attempted to load weight (torch.Size([320, 64])) into parameter "
             "(torch.Size([151936, 2560]))",
@@ -426,15 +752,16 @@ RULES = (
         ),
     ),
     Rule(
-        r"couldn't connect to '|LocalEntryNotFoundError|offline mode is enabled|"
-        r"Max retries exceeded|Temporary failure in name resolution",
-        "vLLM wanted to fetch the model from a hub and has no connection: download it with "
-        "notebook 01 and serve the folder that it names.",
+        r"couldn't connect to '|LocalEntryNotFoundError|offline mode is enabled|ConnectError: |"
+        r"Max retries exceeded|Temporary failure in name resolution|Failed to resolve|"
+        r"\[Errno 101\]",
+        NO_HUB,
         (
             "OSError: We couldn't connect to 'https://hub.example' to load the files, and couldn't "
             "find them in the cached files.",
             "huggingface_hub.errors.LocalEntryNotFoundError: Cannot find an appropriate cached "
             "snapshot folder for the specified revision on the local disk",
+            "httpx.ConnectError: [Errno 101] Network is unreachable",
         ),
     ),
     Rule(
@@ -459,6 +786,32 @@ RULES = (
         ),
     ),
     Rule(
+        rf"({OUT_OF_MEMORY}).*Process \d+ has (?P<size>[\d.]+) GiB memory in use",
+        say_other_program,
+        (
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a "
+            "total capacity of 23.53 GiB of which 3.06 MiB is free. Process 991 has 23.10 GiB "
+            "memory in use.",
+        ),
+    ),
+    Rule(
+        OUT_OF_MEMORY,
+        "The card was full before the model was read, so another program uses it: end it "
+        "(nvidia-smi lists it; `make stop` ends a server of the course), and start again.",
+        ("torch.AcceleratorError: CUDA error: out of memory",),
+        BEFORE_LOADING,
+        context=r"vLLM (API )?server version|█  version \d",
+    ),
+    Rule(
+        r"Error in memory profiling",
+        "Another program gave memory of the card back while vLLM measured its own: start again "
+        "when the card is quiet (nvidia-smi).",
+        (
+            "AssertionError: Error in memory profiling. Initial free memory 20.11 GiB, current "
+            "free memory 22.63 GiB.",
+        ),
+    ),
+    Rule(
         OUT_OF_MEMORY,
         "The weights alone do not fit into this card: serve a smaller or a quantised model "
         "(notebook 00 works out what fits), or close what else uses the card.",
@@ -470,9 +823,7 @@ RULES = (
     ),
     Rule(
         OUT_OF_MEMORY,
-        "The weights fit into the card, but what one request may need at most does not: start "
-        "with `--limit-mm-per-prompt '{\"video\": 0}'` or smaller --max-num-batched-tokens and "
-        "--max-num-seqs, close what else uses the card, or serve a smaller model.",
+        say_too_large,
         ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.93 GiB.",),
         MEASURING,
     ),
@@ -550,7 +901,8 @@ RULES = (
         ),
     ),
     Rule(
-        r"/dev/shm|torch_shm_manager|unable to write to file </torch|unable to mmap|^Bus error",
+        r"No space left.*(/dev/shm|psm_)|/dev/shm.*No space left|torch_shm_manager|^Bus error|"
+        r"unable to (write to|mmap .*) file </torch",
         "The shared memory (/dev/shm) is too small: start the container with `--ipc=host` or "
         "`--shm-size=8g`.",
         (
@@ -569,12 +921,15 @@ RULES = (
         ),
     ),
     Rule(
-        r"\[Errno (?:13|30)\][^:]*: '(?P<path>[^']+)'",
-        "vLLM may not use {path}: change its owner or rights, or let VLLM_CACHE_ROOT name a folder "
-        "of yours.",
+        r"(?:\[Errno (?:13|30)\][^:]*: '|PermissionError at |Permission denied \(addr='ipc://)"
+        r"(?P<path>[^'\s]+)",
+        say_forbidden,
         (
             "PermissionError: [Errno 13] Permission denied: '/home/you/.cache/vllm/modelinfos'",
             "OSError: [Errno 30] Read-only file system: '/opt/cache'",
+            "PermissionError: [Errno 13] Permission denied: '/dev/shm/psm_1a2b'",
+            "OSError: PermissionError at /root/.cache/huggingface/hub/models--x when downloading",
+            "zmq.error.ZMQError: Permission denied (addr='ipc:///tmp/9d8a')",
         ),
     ),
     Rule(
@@ -585,13 +940,20 @@ RULES = (
     ),
     Rule(
         r"[Aa]ddress already in use",
-        "The port was taken while the server started. Start it again.",
+        "The port was taken: another program holds it, such as a server that still runs "
+        "(`make stop`) or another user's (`ss -ltnp` lists them). End that one, or take another "
+        "port: --port, in the course COURSE_BASE_URL (README).",
         ("OSError: [Errno 98] Address already in use",),
     ),
     Rule(
-        r"\[Errno 99\]|Cannot assign requested address|Name or service not known|gaierror",
-        "The address of --host is none of this machine's: leave it at 127.0.0.1.",
+        r"\[Errno 99\]|Cannot assign requested address",
+        NO_HOST,
         ("OSError: [Errno 99] Cannot assign requested address",),
+    ),
+    Rule(
+        r"Name or service not known|gaierror",
+        say_no_name,
+        ("socket.gaierror: [Errno -2] Name or service not known",),
     ),
     Rule(
         r"port must be 0-65535",
@@ -614,6 +976,23 @@ RULES = (
         ("OSError: [Errno 24] Too many open files",),
     ),
     Rule(
+        r"can't start new thread|\[Errno 11\] Resource temporarily|RLIMIT_NPROC|"
+        r"pthread_create failed|libgomp: Thread creation failed",
+        "The system allows no more processes or threads: raise the limit (`ulimit -u unlimited`; a "
+        "container: `--pids-limit -1`), or start with OMP_NUM_THREADS=4.",
+        (
+            "RuntimeError: can't start new thread",
+            "BlockingIOError: [Errno 11] Resource temporarily unavailable",
+            "OpenBLAS blas_thread_init: pthread_create failed for thread 15 of 64: Resource "
+            "temporarily unavailable",
+        ),
+    ),
+    Rule(
+        r"^\S*sh: .*\bvllm: (command )?not found",
+        f"The environment with vLLM is not active: `source .venv/bin/activate`, or {SET_UP}.",
+        ("/bin/sh: 1: vllm: not found",),
+    ),
+    Rule(
         r"GLIBC\w*_[\d.]+' not found",
         "This Linux is too old for vLLM's build: take Ubuntu 22.04 or newer, or a container.",
         (
@@ -633,6 +1012,14 @@ RULES = (
         "This vLLM does not know {words}. Check the spelling: `vllm serve --help=max-model-len` "
         "shows the flags with these words in their name, `vllm serve --help=all` shows all.",
         ("vllm: error: unrecognized arguments: --max-model-lenn 8192",),
+    ),
+    Rule(
+        r"error: ambiguous option: (?P<word>\S+) could match (?P<flags>.+)",
+        "{word} is the beginning of several flags: write one of {flags} in full.",
+        (
+            "vllm serve: error: ambiguous option: --max-num could match "
+            "--max-num-batched-tokens, --max-num-seqs",
+        ),
     ),
     Rule(
         r"error: argument (?P<flag>--[\w-]+)\S*: Value (?P<pairs>\w+=\d+(,\w+=\d+)*) cannot",
@@ -745,12 +1132,63 @@ RULES = (
         ),
     ),
     Rule(
-        r"not compatible with FP8 KV cache|Unknown kv cache dtype|FP8 KV cache is not supported",
-        "This machine has no KV cache in that form: leave --kv-cache-dtype out.",
+        r"not compatible with FP8 KV cache|Unknown kv cache dtype|KV cache is not supported|"
+        r"kv_cache_dtype not supported'\]|type fp8e\w+ not supported",
+        "This machine cannot do fp8 in that form: leave --kv-cache-dtype out (and serve no FP8 "
+        "weights, if it comes back).",
         (
             "RuntimeError: Chunked-prefill and prefix-cache on the CPU backend is not compatible "
             "with FP8 KV cache.",
+            "NotImplementedError: fp8_e4m3 KV cache is not supported on CPU",
+            "ValueError: Selected backend AttentionBackendEnum.FLASH_ATTN is not valid for this "
+            "configuration. Reason: ['kv_cache_dtype not supported']",
         ),
+    ),
+    Rule(
+        r"No valid attention backend found|Selected backend .* is not valid|"
+        r"Invalid (value|attention backend).*(ATTN|FLASH)",
+        "No attention kernel of this vLLM fits these settings: leave out --dtype, "
+        "--kv-cache-dtype, --block-size and --attention-backend, and unset "
+        "VLLM_ATTENTION_BACKEND.",
+        (
+            "ValueError: No valid attention backend found for cuda with AttentionSelectorConfig("
+            "head_size=128, dtype=torch.float32, kv_cache_dtype=fp8_e5m2, block_size=16).",
+            "ValueError: Invalid attention backend: 'FLASHATTN'. Valid backends are: FLASH_ATTN",
+        ),
+    ),
+    Rule(
+        r"LoRA rank (?P<rank>\d+) is greater than max_lora_rank",
+        "The adapter has rank {rank}: start with --max-lora-rank {rank}, or the next of 8, 16, 32, "
+        "64, 128, 256.",
+        ("ValueError: LoRA rank 64 is greater than max_lora_rank 16.",),
+    ),
+    Rule(
+        r"Loading lora (?P<name>\S+) failed: No adapter found for (?P<folder>\S+)",
+        "There is no adapter in {folder}: correct the path of --lora-modules {name}=…, a folder "
+        "with adapter_config.json in it.",
+        ("ValueError: Loading lora blue failed: No adapter found for /models/lora/blue",),
+    ),
+    Rule(
+        r"While loading (?P<folder>\S+), expected target modules",
+        "The adapter in {folder} changes parts of the model that this vLLM does not adapt, such as "
+        "those that see: train it on the language part alone, or merge it into the weights "
+        "(merge_and_unload of peft).",
+        (
+            "RuntimeError: Call to add_lora method failed: While loading /models/lora/blue, "
+            "expected target modules in ['q_proj'] but received ['visual.blocks.0.attn.qkv'].",
+        ),
+    ),
+    Rule(
+        r"invalid reasoning parser: (?P<name>\S+)",
+        "There is no reasoning parser {name}: leave --reasoning-parser out, Qwen3-VL-Instruct "
+        "does not think aloud (the Thinking models take qwen3 or deepseek_r1).",
+        ("KeyError: 'invalid reasoning parser: qwen (chose from { deepseek_r1,qwen3 })'",),
+    ),
+    Rule(
+        r"Invalid `--allowed-local-media-path`: The path (?P<path>.+) (does not|must be)",
+        "--allowed-local-media-path names {path}, which is no folder of this machine: make it, or "
+        "leave the flag out.",
+        ("ValueError: Invalid `--allowed-local-media-path`: The path /data/x does not exist.",),
     ),
     Rule(
         r"set to FLASHINFER, but flashinfer",
@@ -779,6 +1217,12 @@ RULES = (
         ),
     ),
     Rule(
+        r"TemplateSyntaxError: (?P<words>.+)",
+        "The chat template has a fault ({words}): correct the file of --chat-template, or leave "
+        "the flag out, the model brings its own.",
+        ("jinja2.exceptions.TemplateSyntaxError: unexpected '}', expected ')'",),
+    ),
+    Rule(
         r"Timeout waiting for engine|Timed out waiting for engine",
         "The engine was not ready in vLLM's own time: a slow disk, or a first start that compiles; "
         "start it again, with a larger VLLM_ENGINE_READY_TIMEOUT_S.",
@@ -788,6 +1232,12 @@ RULES = (
         ),
     ),
     # What ends a server that was ready
+    Rule(
+        r"^\s*what\(\): +(?P<words>.*\w.*)",
+        "A part in C++ broke off (abort): {words}. Start it again; if it comes back, leave out the "
+        "request that came last.",
+        ("  what():  Trying to create tensor with negative dimension -3: [-3]",),
+    ),
     Rule(
         r"No valid structured output parameter found",
         'A request asked for a form of reply that vLLM 0.11 cannot read: response_format={"type": '
@@ -847,9 +1297,13 @@ LAST_RULES = (
         ("  Value error, Sleep mode is not supported on current platform. [type=value_error, in",),
     ),
     Rule(
-        r"^(?P<field>[\w.]+): (?P<words>(?:Input should|Field required|Extra inputs).*?) \[type=",
+        r"^(?P<field>[\w.]+): (?P<words>(?:Input should|Field required|Extra inputs|Unexpected)"
+        r".*?) \[type=",
         "vLLM refuses these settings: {field}: {words}.",
-        ("max_logprobs: Input should be greater than 0 [type=greater_than, input_value=-3",),
+        (
+            "cudagraph_modee: Unexpected keyword argument [type=unexpected_keyword_argument, inp",
+            "max_logprobs: Input should be greater than 0 [type=greater_than, input_value=-3",
+        ),
     ),
 )
 

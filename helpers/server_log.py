@@ -8,7 +8,14 @@ import re
 from dataclasses import dataclass
 
 from helpers.errors import CourseError
-from helpers.log_lines import Line, find_stage, name_stage, read_lines, strip_colours
+from helpers.log_lines import (
+    Line,
+    cut_to_last_start,
+    find_stage,
+    name_stage,
+    read_lines,
+    strip_colours,
+)
 from helpers.server_failures import LAST_RULES, RULES, SIGNALS, WAITS
 
 __all__ = [
@@ -32,12 +39,21 @@ REPORT = re.compile(
 )
 # First lines of failures whose reason stands on another line.
 HEADER = re.compile(r"validation errors? for|CalledProcessError|Ninja build failed|BackendCompiler")
-TELLING = re.compile(r"Value error, |Input should|Field required|Extra inputs")
+TELLING = re.compile(r"Value error, |Input should|Field required|Extra inputs|Unexpected keyw")
+# What only follows from the failure of another process.
+CONSEQUENCE = re.compile(
+    r"ncclRemoteError|remote process exited|Connection (reset|closed) by peer|RuntimeError: cancel"
+)
+# The shell missed a program, which matters only where something could not be compiled.
+MISSED = re.compile(r"^\S*sh: .*not found$")
+COMPILED = re.compile(r"CalledProcessError|[Nn]inja|[Cc]ompil|[Ii]nductor|exit (status|code)|nvcc")
 CODES = (
     (re.compile(r"Failed core proc\(s\): \{[^}]*?: -(\d+)|exit code:? -(\d+)"), 0),
-    (re.compile(r"^Killed|\bKilled$|proc \S+ died unexpectedly(?! \(exit code)"), 9),
     (re.compile(r"Segmentation fault|Segfault encountered"), 11),
+    (re.compile(r"^terminate called|^Aborted|^Fatal Python error: Aborted"), 6),
     (re.compile(r"^Illegal instruction"), 4),
+    (re.compile(r"^Bus error"), 7),
+    (re.compile(r"^Killed|\bKilled$|proc \S+ died unexpectedly(?! \(exit code)"), 9),
 )
 
 
@@ -47,16 +63,22 @@ def find_cause(log: str, exit_code: int | None = None) -> str:
     `log` may be the end of a log. `exit_code` is that of the server's first process; a negative
     one is the signal that ended it, as `subprocess` has it.
     """
+    log = cut_to_last_start(log)
     lines = read_lines(log)
     failed = any(ENGINE_FAILED.search(line.words) for line in lines)
     number = _find_code(lines) if failed else _find_signal(lines, exit_code)
     if number in STOPS:
         return SIGNALS[number]
+    if _was_ready(lines) and not failed and not number and _was_stopped(lines, exit_code):
+        return SIGNALS[15]
     errors = find_errors(lines)
-    cause = ask_rules(errors, log) or SIGNALS.get(number, "")
+    likely = [e for e in errors if not (e.survived or (number and _is_aside(e)))]
+    cause = ask_rules(likely, log) or SIGNALS.get(number, "")
+    if not cause and any(e.words.startswith("KeyboardInterrupt") for e in errors):
+        return SIGNALS[2]
     if not cause:
         cause = _say_unknown(lines, errors, exit_code)
-    if _was_ready(lines) and (errors or number):
+    if _was_ready(lines) and (number or not all(e.process.startswith("API") for e in errors)):
         return f"The engine died while the server was answering, for everybody: {cause}"
     return cause
 
@@ -68,12 +90,35 @@ def find_errors(lines: list[Line]) -> list[Line]:
     """
     errors = [line for line in lines if line.is_error]
     if _was_ready(lines):
-        errors = [e for e in errors if e.ready and not e.process.startswith("API")] or [
-            e for e in errors if e.process.startswith("Engine")
-        ]
+        errors = (
+            [e for e in errors if e.ready and not e.process.startswith("API")]
+            or [e for e in errors if e.process.startswith("Engine")]
+            or [e for e in _find_last_words(lines) if e.is_error]
+        )
     else:
-        errors = [e for e in errors if e.stage == lines[-1].stage or e.kind == "tool"]
-    return sorted(errors, key=lambda line: line.handled)
+        errors = [e for e in errors if e.stage == lines[-1].stage]
+    errors = [e for e in errors if not e.survived] or errors
+    failures = [e for e in errors if not (MISSED.search(e.words) or REPORT.search(e.words))]
+    if failures and not any(COMPILED.search(e.words) for e in failures):
+        errors = [e for e in errors if not MISSED.search(e.words)]
+    return sorted(errors, key=_find_rank)
+
+
+def _find_rank(line: Line) -> tuple[bool, bool, bool]:
+    """How far a line is from the end of its process: a later exception is the nearer one."""
+    return bool(CONSEQUENCE.search(line.words)), line.handled, line.caused
+
+
+def _is_aside(line: Line) -> bool:
+    """Whether a line is no reason for a signal that ended a process."""
+    refused = line.ready and line.process.startswith("API")
+    return refused or bool(CONSEQUENCE.search(line.words) or MISSED.search(line.words))
+
+
+def _find_last_words(lines: list[Line]) -> list[Line]:
+    """The lines after the last that reports of ordinary work."""
+    ends = [n for n, line in enumerate(lines) if line.level in ("DEBUG", "INFO", "WARNING")]
+    return lines[max(ends, default=-1) + 1 :]
 
 
 def ask_rules(errors: list[Line], log: str) -> str:
@@ -92,7 +137,7 @@ def ask_rules(errors: list[Line], log: str) -> str:
 def find_telling_lines(errors: list[Line]) -> list[str]:
     """At most three lines of the errors that say most, cut to 200 characters."""
     found = [line for line in errors if line.kind != "message" or TELLING.search(line.words)]
-    found.sort(key=lambda line: (line.handled, not TELLING.search(line.words)))
+    found.sort(key=lambda line: (line.handled, line.caused, not TELLING.search(line.words)))
     words = [re.sub(r" \[type=.*", "", line.words.strip())[:200] for line in found]
     named = [w for w in words if not REPORT.search(w)]
     roots = [w for w in named if not HEADER.search(w)]
@@ -101,8 +146,9 @@ def find_telling_lines(errors: list[Line]) -> list[str]:
 
 def explain_wait(log: str) -> str:
     """Why a start does not end, in one or two sentences: what it waits for, and the usual cause."""
+    log = cut_to_last_start(log)
     lines = read_lines(log)
-    if cause := ask_rules(find_errors(lines), log):
+    if cause := ask_rules([e for e in find_errors(lines) if not e.survived], log):
         return cause
     if "No available shared memory broadcast block" in log:
         return (
@@ -121,9 +167,10 @@ def _find_signal(lines: list[Line], exit_code: int | None) -> int:
         return -exit_code
     if exit_code is not None and exit_code > 128:
         return exit_code - 128
-    ends = [e.words for e in lines if e.kind == "exception" and e.is_error and not e.handled]
+    ends = [e for e in lines if e.kind == "exception" and e.is_error and not e.survived]
+    ends = [e.words for e in ends if not (e.caused or e.handled)]
     ends = [words for words in ends if "See root cause above" not in words]
-    if ends and re.match(r"KeyboardInterrupt|SystemExit", ends[-1]):
+    if ends and re.match(r"KeyboardInterrupt|SystemExit(: 0)?$", ends[-1]):
         return 2
     return _find_code(lines)
 
@@ -137,6 +184,12 @@ def _find_code(lines: list[Line]) -> int:
             if found := pattern.search(line.words):
                 return number or int(next(group for group in found.groups() if group))
     return 0
+
+
+def _was_stopped(lines: list[Line], exit_code: int | None) -> bool:
+    """Whether a server that answered ended as one that is told to."""
+    told = any(line.words.startswith("Shutting down") for line in lines)
+    return exit_code == 0 or (exit_code is None and told)
 
 
 def _was_ready(lines: list[Line]) -> bool:

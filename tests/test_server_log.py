@@ -66,7 +66,7 @@ def write_lines(words: str, prefix: str = PREFIXES["engine"]) -> str:
 
 def failed_log(words: str, prefix: str = PREFIXES["engine"], stage: str = "") -> str:
     """A start that died in a stage with these lines after a traceback."""
-    if ": Input should" in words:
+    if re.search(": (Input should|Unexpected keyword)", words):
         words = f"pydantic_core.ValidationError: 1 validation error for X\n{words}"
     trace = write_lines(TRACE, prefix) if re.match(r"[\w.]+(Error|Exception): ", words) else ""
     return start_log(stage) + trace + write_lines(words, prefix) + END
@@ -74,8 +74,10 @@ def failed_log(words: str, prefix: str = PREFIXES["engine"], stage: str = "") ->
 
 # The table
 
-# Frames of tracebacks, which some rules ask for.
+# Frames of tracebacks and a line of a start, which some rules ask for.
 CONTEXT = (
+    '  File "/env/transformers/models/auto/tokenization_auto.py", line 1, in from_pretrained\n'
+    "(APIServer pid=11) INFO 11-27 22:42:58 [api_server.py:1839] vLLM API server version 0.11.0\n"
     '  File "/env/vllm/lora/layers/base.py", line 1, in f\n'
     '  File "/env/vllm/mrope.py", line 653, in _qwen3vl_get_input_positions_tensor\n'
 )
@@ -89,6 +91,15 @@ GENERAL = (
     "ImportError: (?P<library>",
     "fatal error: (?P<file>",
     "OutOfMemoryError",
+    "Unexpected error from cudaGetDeviceCount",
+    "DistNetworkError",
+    "[Aa]ddress already in use",
+    "Cannot assign requested address",
+    "ptxas fatal|",
+    "PytorchStreamReader",
+    "JSONDecodeError",
+    "Max retries exceeded",
+    "No valid attention backend",
     "No available memory for the cache blocks",
     "To serve at least one request",
     "No space left on device",
@@ -100,7 +111,7 @@ GENERAL = (
 
 @pytest.mark.parametrize(("rule", "proof"), PROOFS, ids=[p[:60] for _, p in PROOFS])
 def test_a_proof_is_known_to_its_own_rule_alone(rule: Rule, proof: str) -> None:
-    stage = rule.stages[0] if rule.stages else "opening the API"
+    stage = rule.stages[-1] if rule.stages else "opening the API"
     takers = [
         other
         for other in RULES
@@ -113,9 +124,11 @@ def test_a_proof_is_known_to_its_own_rule_alone(rule: Rule, proof: str) -> None:
 
 @pytest.mark.parametrize(("rule", "proof"), PROOFS, ids=[p[:60] for _, p in PROOFS])
 def test_a_proof_is_found_in_a_log(rule: Rule, proof: str) -> None:
-    stage = rule.stages[0] if rule.stages else "capturing CUDA graphs"
+    stage = rule.stages[-1] if rule.stages else "capturing CUDA graphs"
+    frames = "\n".join(line for line in CONTEXT.splitlines() if "File" in line)
     for prefix in PREFIXES.values():
-        log = start_log(stage) + CONTEXT + failed_log(proof, prefix, stage)
+        failed = failed_log(proof, prefix, stage if stage in LATER else "")
+        log = failed.replace(END, f"{frames}\n{END}")
         cause = find_cause(log, 1)
         assert cause == rule.tell(proof, log)
         assert not re.search(r"\{\w+\}", cause)
@@ -524,6 +537,318 @@ def test_pydantic_names_the_field_on_a_line_of_its_own() -> None:
     assert cause == "vLLM refuses these settings: swap_space: Input should be greater than 0."
 
 
-def test_a_taken_port_as_uvicorn_writes_it() -> None:
-    words = "ERROR:    [Errno 98] error while attempting to bind on address: address already in use"
-    assert "port was taken" in find_cause(start_log() + words, 1)
+# Several failures in one log: which one is told
+
+TRANSFORMERS = '  File "/env/transformers/utils/hub.py", line 9, in cached_files'
+
+
+def chain_log(*parts: tuple[str, str], process: str = PREFIXES["api"]) -> str:
+    """A traceback of exceptions, each with the sentence that links it to the one before."""
+    words = "\n".join(f"{link}\n{TRACE}\n{TRANSFORMERS}\n{error}" for link, error in parts)
+    return start_log() + write_lines(words, process)
+
+
+BY = "\nThe above exception was the direct cause of the following exception:\n"
+DURING = "\nDuring handling of the above exception, another exception occurred:\n"
+NO_NAME = "socket.gaierror: [Errno -2] Name or service not known"
+NO_HUB = "OSError: We couldn't connect to 'https://hub.example' to load the files, and couldn't"
+NO_FILE = "huggingface_hub.errors.LocalEntryNotFoundError: An error happened while trying to locate"
+DISK = "OSError: [Errno 28] No space left on device"
+
+
+@pytest.mark.parametrize("link", [BY, DURING])
+@pytest.mark.parametrize("process", PREFIXES.values(), ids=PREFIXES)
+def test_of_chained_exceptions_the_last_one_ends_the_process(process: str, link: str) -> None:
+    hub = [("", NO_NAME), (BY, "urllib3.exceptions.X: Failed"), (link, NO_FILE), (BY, NO_HUB)]
+    for length in range(1, len(hub) + 1):
+        cause = find_cause(chain_log(*hub[:length], process=process), 1)
+        assert "has no connection: download it with notebook 01" in cause
+    other = chain_log(("", DISK), (link, OOM), process=process)
+    assert "disk" not in find_cause(other, 1)
+    unknown = chain_log(("", DISK), (link, "RuntimeError: something new"), process=process)
+    assert "The disk is full" in find_cause(unknown, 1)
+    package = chain_log(
+        ("", "ModuleNotFoundError: No module named 'einops'"), (link, "ValueError: x")
+    )
+    assert ("einops is missing" in find_cause(package, 1)) == (link == BY)
+
+
+def test_a_name_without_an_address_is_that_of_the_host_or_of_a_hub() -> None:
+    bound = start_log() + write_lines(f'{TRACE}\n  File "s.py", line 1, in create_server_socket\n')
+    bound += write_lines(NO_NAME)
+    assert "The address of --host is none of this machine's" in find_cause(bound, 1)
+    plain = find_cause(failed_log(NO_NAME), 1)
+    assert "give --host 127.0.0.1, and as the model the folder" in plain
+
+
+THREAD = "Exception in thread Thread-2 (_report_usage_worker):\n" + TRACE
+HOME = "PermissionError: [Errno 13] Permission denied: '/root/.config/vllm/usage_stats.json'"
+
+
+@pytest.mark.parametrize("process", ["(EngineCore_DP0 pid=22) ", "(APIServer pid=11) ", ""])
+def test_a_thread_that_failed_ends_no_start(process: str) -> None:
+    log = start_log() + write_lines(f"{THREAD}\n{HOME}", process)
+    for words in ("ValueError: something new", OOM):
+        cause = find_cause(log + write_lines(f"{TRACE}\n{words}") + END, 1)
+        assert "usage_stats" not in cause
+    assert "something new" in find_cause(log + write_lines("ValueError: something new", process), 1)
+    assert find_cause(log, -9) == SIGNALS[9]
+    assert explain_wait(log) == WAITS["starting the engine process"]
+
+
+@pytest.mark.parametrize("words", ["/bin/sh: 1: nvcc: not found", "sh: 1: gcc: not found"])
+def test_a_program_that_was_not_needed(words: str) -> None:
+    for log in (f"{words}\n{start_log()}", f"{start_log()}{words}\n"):
+        assert "something new" in find_cause(log + write_lines("ValueError: something new"), 1)
+        assert find_cause(log, -9) == SIGNALS[9]
+    built = start_log() + words + "\n" + write_lines(f"{TRACE}\n{INDUCTOR}") + END
+    assert re.search("CUDA compiler|C compiler", find_cause(built, 1))
+
+
+def worker_lines(rank: int, words: str) -> str:
+    prefix = f"(EngineCore_DP0 pid=22) (Worker_TP{rank} pid=3{rank}) ERROR 11-27 10:00:00 [m.py:1] "
+    return write_lines(f"WorkerProc hit an exception.\n{TRACE}\n{words}", prefix)
+
+
+def test_of_several_workers_the_one_that_failed_first_is_told() -> None:
+    nccl = "torch.distributed.DistBackendError: NCCL error in: x.cpp:3690, remote process exited or"
+    remote = nccl + "\nncclRemoteError: A call failed possibly due to a remote process exiting."
+    for workers in ((remote, OOM), (OOM, remote)):
+        log = start_log("loading the weights") + worker_lines(0, workers[0])
+        assert "The weights alone do not fit" in find_cause(log + worker_lines(1, workers[1]), 1)
+    alone = start_log("loading the weights") + worker_lines(0, remote)
+    assert "The cards' connection (NCCL) failed" in find_cause(alone, 1)
+    killed = END.replace("{}", "{'EngineCore_DP0': -9}")
+    assert find_cause(alone + killed, 1) == SIGNALS[9]
+
+
+DIED = (
+    "(APIServer pid=11) ERROR 11-27 10:00:00 [c.py:562] Engine core proc EngineCore_DP0 died "
+    "unexpectedly, shutting down client.\n"
+)
+UNEXPECTED = [
+    ("", SIGNALS[9]),
+    ("!!!!!!! Segfault encountered !!!!!!!\n", SIGNALS[11]),
+    ("Fatal Python error: Segmentation fault\n", SIGNALS[11]),
+    ("Fatal Python error: Aborted\n", SIGNALS[6]),
+    ("free(): invalid pointer\nAborted (core dumped)\n", SIGNALS[6]),
+    (
+        "terminate called after throwing an instance of 'c10::Error'\n  what():  negative size\n",
+        "broke off (abort): negative size.",
+    ),
+    (
+        "terminate called after throwing an instance of 'c10::Error'\n  what():  CUDA error: an "
+        "illegal memory access was encountered\n",
+        "A computation on the card failed",
+    ),
+    (
+        "[rank1]:[E1127 11:02:11.1 ProcessGroupNCCL.cpp:685] [Rank 1] Watchdog caught collective "
+        "operation timeout: WorkNCCL(SeqNum=8123) ran for 600012 milliseconds\n",
+        "connection (NCCL) failed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), UNEXPECTED)
+def test_an_engine_that_died_unexpectedly_left_its_last_words(words: str, said: str) -> None:
+    cause = find_cause(start_log("opening the API") + READY + "\n" + words + DIED, 0)
+    assert cause.startswith("The engine died while the server was answering") and said in cause
+    assert ("main memory" in cause) == (not words)
+
+
+OTHERS = (
+    OOM.replace("15.48", "23.53")
+    + " Process 991 has 23.10 GiB memory in use. Including non-PyTorch"
+)
+
+
+def test_a_card_that_another_program_fills() -> None:
+    for stage in LATER:
+        assert "Other programs hold 23.1 GiB" in find_cause(failed_log(OTHERS, stage=stage), 1)
+    little = OTHERS.replace("23.10", "1.10")
+    log = failed_log(little, stage="loading the weights")
+    assert "The weights alone do not fit" in find_cause(log, 1)
+    for words in (OOM, "torch.AcceleratorError: CUDA error: out of memory"):
+        cause = find_cause(failed_log(words), 1)
+        assert "full before the model was read" in cause and "nvidia-smi" in cause
+        assert "utilization" not in cause
+        assert "Lower --gpu-memory-utilization" in find_cause(write_lines(words) + END, 1)
+
+
+BOUND = "ERROR:    [Errno 98] error while attempting to bind on address: address already in use\n"
+
+
+@pytest.mark.parametrize("ready", ["", READY + "\n"])
+def test_a_taken_port_as_uvicorn_writes_it(ready: str) -> None:
+    log = start_log("opening the API") + ready + f"(APIServer pid=11) {BOUND}"
+    ends = write_lines(f"{TRACE}\nSystemExit: 1", PREFIXES["api"])
+    for end in ("", ends):
+        cause = find_cause(log + end, 1)
+        assert "The port was taken: another program holds it" in cause and "--port" in cause
+        assert "stopped" not in cause and "everybody" not in cause
+
+
+SURVIVED = """\
+(EngineCore pid=22) ERROR 11-27 10:40:00 [core.py:2057] Unexpected error pre-processing request c-7
+(EngineCore pid=22) ERROR 11-27 10:40:00 [core.py:2057] Traceback (most recent call last):
+(EngineCore pid=22) ERROR 11-27 10:40:00 [core.py:2057]   File "c.py", line 3, in f
+(EngineCore pid=22) ERROR 11-27 10:40:00 [core.py:2057] OSError: [Errno 28] No space left on device
+(APIServer pid=11) INFO:     127.0.0.1:40 - "POST /v1/chat/completions HTTP/1.1" 200 OK
+"""
+
+
+def test_an_engine_that_answered_on_was_stopped() -> None:
+    log = start_log("opening the API") + READY + "\n" + SURVIVED
+    shut = "(APIServer pid=11) INFO:     Shutting down\n"
+    for code in (0, None, -15):
+        assert find_cause(log + shut, code) in (SIGNALS[15], SIGNALS[2])
+    assert find_cause(log, 0) == SIGNALS[15]
+    died = find_cause(log + write_lines(DEATH + "RuntimeError: Sliding window unsupported"), 0)
+    assert "PAGED_ATTENTION_SINGLE_QUERY_KERNEL" in died
+    assert SIGNALS[9] in find_cause(log, -9) and "disk is full:" not in find_cause(log, -9)
+
+
+def test_a_server_whose_first_process_failed() -> None:
+    log = start_log("opening the API") + READY + "\n"
+    log += write_lines(f"{TRACE}\nOSError: [Errno 24] Too many open files", PREFIXES["api"])
+    assert find_cause(log, 1).startswith("Too many files are open")
+
+
+def test_a_request_that_quotes_an_error() -> None:
+    asked = (
+        "(APIServer pid=11) INFO 11-27 10:00:00 [logger.py:40] Received request c-1: prompt: 'Why"
+    )
+    quoted = f"{asked}:\n{TRACE}\nValueError: No available memory for the cache blocks.\n?'\n"
+    log = start_log("opening the API") + READY + "\n" + quoted
+    assert SIGNALS[9] in find_cause(log, -9) and "cache" not in find_cause(log, -9)
+    died = log + write_lines(DEATH + "RuntimeError: Sliding window unsupported")
+    assert "PAGED_ATTENTION" in find_cause(died, 0)
+
+
+def test_the_last_of_several_starts_is_told() -> None:
+    first = start_log("opening the API") + READY + "\n(APIServer pid=11) INFO:     Shutting down\n"
+    port = write_lines(f"{TRACE}\nOSError: [Errno 98] Address already in use", PREFIXES["api"])
+    assert "The port was taken" in find_cause(first + start_log() + port, 1)
+    second = first + failed_log(OOM, stage="loading the weights")
+    assert find_cause(second, 1).startswith("The weights alone do not fit")
+    flag = "usage: vllm serve [options]\nvllm serve: error: unrecognized arguments: --maxlen 8\n"
+    assert find_cause(first + flag, 2).startswith("This vLLM does not know --maxlen")
+    failed = failed_log(DISK)
+    assert find_cause(failed + start_log("loading the weights") + HALF, -9) == SIGNALS[9]
+    assert explain_wait(failed + start_log("loading the weights")) == WAITS["loading the weights"]
+    banner = " ▄▄ ▄█ █     █     █ ▀▄▀ █  version 0.32.0\n"
+    current = start_log().replace(" [api_server.py:1839] vLLM API server version 0.11.0", banner)
+    assert "The port was taken" in find_cause(first + current + port, 1)
+
+
+def test_a_start_that_was_interrupted_in_the_engine() -> None:
+    log = start_log("loading the weights")
+    log += write_lines(f"EngineCore failed to start.\n{TRACE}\nKeyboardInterrupt: terminated") + END
+    assert find_cause(log, 1) == SIGNALS[2]
+
+
+# Ways out that depend on what the line or the log says
+
+PATHS = {
+    "/home/you/.cache/vllm/torch_compile_cache/a": "VLLM_CACHE_ROOT",
+    "/root/.config/vllm/x.json": "VLLM_CONFIG_ROOT",
+    "/home/bob/.triton/cache/8WJ3": "TRITON_CACHE_DIR",
+    "/tmp/torchinductor_root/xy": "TORCHINDUCTOR_CACHE_DIR",
+    "/root/.cache/huggingface/hub": "folder that notebook 01 names",
+    "/dev/shm/psm_1a2b": "a program of another user left it",
+    "/models/Qwen/model-00001-of-00002.safetensors": "the right to read it",
+    "models/Qwen/config.json": "the right to read it",
+    "/opt/other": "change its owner or rights",
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_way_out_fits_the_path_that_is_forbidden(path: str) -> None:
+    cause = find_cause(failed_log(f"PermissionError: [Errno 13] Permission denied: '{path}'"), 1)
+    assert cause.startswith(f"vLLM may not use {path}: ") and PATHS[path] in cause
+    assert ("VLLM_CACHE_ROOT" in cause) == ("cache/vllm" in path) and "shared memory" not in cause
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "unsaid"),
+    [
+        (
+            "RuntimeError: unable to mmap 49 bytes from file </nfs/m.safetensors>: No such d",
+            "network d",
+            "sh",
+        ),
+        (
+            "RuntimeError: The NVIDIA driver on your system is too old (found version 12080). P",
+            "knows CUDA 12.8, and",
+            "container",
+        ),
+        (
+            "OSError: You are trying to access a gated repo.\nAccess to model a/B-3.2 is no",
+            "a/B-3.2 is given only",
+            "",
+        ),
+        (
+            "OSError: You are trying to access a gated repo.\nMake sure to have access to it at "
+            "https://hub.example/a/B-3.2-Vision.",
+            "a/B-3.2-Vision is given only",
+            "",
+        ),
+        ("ImportError: /env/x.so: cannot allocate memory in static TLS block", "not know", "disk"),
+    ],
+)
+def test_ways_out_that_depend_on_the_words(words: str, said: str, unsaid: str) -> None:
+    cause = find_cause(failed_log(words), 1)
+    assert said in cause and (not unsaid or unsaid not in cause)
+
+
+def test_a_driver_that_was_updated_is_no_missing_card() -> None:
+    log = failed_log("RuntimeError: Failed to infer device type", PREFIXES["api"])
+    warned = "WARNING 11-27 10:00:00 [i.py:1] NVML: Driver/library version mismatch\n"
+    changed = find_cause(warned + log.replace(BEGIN, BEGIN[BEGIN.index("(API") :]), 1)
+    assert "The driver was updated" in changed and "--gpus all" not in changed
+    assert "--gpus all" in find_cause(log, 1)
+
+
+def test_a_damaged_file_of_the_compile_cache_is_no_weight() -> None:
+    words = "RuntimeError: PytorchStreamReader failed reading zip archive: no central directory"
+    for stage in ("measuring what a request needs at most", "compiling the model"):
+        assert "torch_compile_cache" in find_cause(failed_log(words, stage=stage), 1)
+    assert "verify_folder" in find_cause(failed_log(words, stage="loading the weights"), 1)
+
+
+FREE = "INFO 11-27 22:43:37 [w.py:1] Free memory on device cuda:0 (TOTAL/TOTAL GiB) on startup.\n"
+
+
+@pytest.mark.parametrize(
+    ("share", "total", "rest", "video", "said", "unsaid"),
+    [
+        ("0.3", "23.5", "-3.9", "", "of a budget of 7.0.*Raise .* from 0.3 to 0.90", "Only|video"),
+        ("0.85", "9.6", "-0.95", ", 'video': 0", "Only that helps", "Raise"),
+        ("0.85", "24.0", "-0.9", ", 'video': 0", "Raise", "Only|video"),
+        ("0.9", "12.0", "-0.6", ", 'video': 0", "already, so serve a smaller", "video"),
+        ("0.9", "12.0", "-0.6", "", "already, so serve a smaller.*frees about", "Only"),
+        ("0.5", "9.0", "-5.0", "", "Only that helps", "Raise|video"),
+    ],
+)
+def test_a_larger_share_helps_where_the_card_has_it(
+    share: str, total: str, rest: str, video: str, said: str, unsaid: str
+) -> None:
+    flags = f", 'gpu_memory_utilization': {share}, 'limit_mm_per_prompt': {{'image': 1{video}}}"
+    log = CACHE.replace("FLAGS", flags).replace("WEIGHTS", "8.59").replace("REST", rest)
+    cause = find_cause(FREE.replace("TOTAL", total) + log + END, 1)
+    assert re.search(said, cause) and not re.search(unsaid, cause)
+
+
+def test_clips_that_were_left_out_are_not_offered() -> None:
+    flags = "'port': 8085, 'limit_mm_per_prompt': {'image': 4, 'video': 0}"
+    log = failed_log(OOM, stage="measuring what a request needs at most")
+    assert "video" in find_cause(log, 1)
+    cause = find_cause(log.replace("'port': 8085", flags), 1)
+    assert "video" not in cause and "smaller --max-num-batched-tokens" in cause
+
+
+def test_no_memory_for_the_cache_of_a_processor() -> None:
+    log = CACHE.replace("FLAGS", "").replace("WEIGHTS", "0.02").replace("0.11.0", "0.32.0")
+    log = BEGIN.splitlines()[0].replace("cuda", "cpu") + "\n" + log.replace(" REST", " -0.5")
+    cause = find_cause(log + END, 1)
+    assert "main memory" in cause and not re.search(r"0\.0 GiB|video|smaller", cause)
