@@ -52,12 +52,16 @@ EXCEPTION = re.compile(
     r"^[\w.]*(Error(_\w+)?|Exception|gaierror|KeyboardInterrupt|SystemExit|InvalidCxxCompiler)"
     r"(: |:?$)"
 )
+# How a process of C++ ends itself.
+ABORTED = (
+    r"^terminate called|^Aborted|^(free|malloc|realloc|munmap_chunk)\(\): |^double free|^corrupted "
+)
 # What pydantic and programs without Python's exceptions write when they fail.
 TOOL = re.compile(
     r"\bfatal error: |^nvcc (fatal|error)|^ptxas fatal|\bld: cannot find|: error: |^error: |"
     r": not found$|^\S*sh: |^\s*Value error, |^Killed|\bKilled$|^Segmentation fault|^Bus error|"
-    r"^Illegal instruction|Segfault encountered|^Fatal Python error|^terminate called|"
-    r"^\s*what\(\): |Watchdog caught |^Aborted|^OpenBLAS \S+: |^libgomp: "
+    r"^Illegal instruction|Segfault encountered|^Fatal Python error|\*\*\* SIG\w+ received|"
+    r"^\s*what\(\): |Watchdog caught |^OpenBLAS \S+: |^libgomp: |" + ABORTED
 )
 # What stands between the exceptions of one traceback: Python ends on the last of them alone.
 CAUSED = "The above exception was the direct cause of the following exception"

@@ -33,6 +33,11 @@ NO_HUB = (
     "vLLM wanted to fetch the model from a hub and has no connection: download it with "
     "notebook 01 and serve the folder that it names."
 )
+NO_TRUST = (
+    "The hub's certificate is not trusted here, most often because a company's proxy puts its own "
+    "in its place: let SSL_CERT_FILE and REQUESTS_CA_BUNDLE name that one's file, or serve the "
+    "folder that notebook 01 names."
+)
 MEMORY = (
     "close other programs; on WSL2 raise `memory=` in %UserProfile%\\.wslconfig, then run "
     "`wsl --shutdown`."
@@ -47,6 +52,7 @@ DRIVER_CHANGED = (
 NO_HOST = "The address of --host is none of this machine's: leave it at 127.0.0.1."
 # Paths that somebody else owns, and what helps.
 WAYS = (
+    (r"/bin/[^/]+$", "it must be run: `chmod a+x`, on a disk that is not mounted with noexec"),
     (r"^/dev/shm|^/psm_", "a program of another user left it: delete it, or restart the container"),
     (r"cache/vllm", "change its owner, or let VLLM_CACHE_ROOT name a folder of yours"),
     (r"\.config", "change its owner, or let VLLM_CONFIG_ROOT name a folder of yours"),
@@ -64,7 +70,7 @@ class Rule:
     """A failure: how the log words it, and what to tell the learner.
 
     Groups of the pattern fill the sentence; a function makes it from the match and the whole
-    log. `stages` are the only ones that the rule holds in, and `context` is what must stand
+    log, '' where the log speaks against it. `stages` are the only ones that the rule holds in, and `context` is what must stand
     anywhere in the log. `proofs` are lines that it must know.
     """
 
@@ -169,12 +175,17 @@ def say_old_driver(found: re.Match, _: str) -> str:
     )
 
 
+def say_no_hub(_: re.Match, log: str) -> str:
+    """Why a hub is not reached, where the log has more than that it is not."""
+    return NO_TRUST if re.search("CERTIFICATE_VERIFY_FAILED", log) else NO_HUB
+
+
 def say_no_name(_: re.Match, log: str) -> str:
     """Whose name could not be looked up: that of --host or that of a hub."""
     if re.search(r"create_server_socket|\.bind\(", log):
         return NO_HOST
     if re.search("huggingface_hub|modelscope|transformers", log):
-        return NO_HUB
+        return say_no_hub(_, log)
     return (
         "A name leads to no address: give --host 127.0.0.1, and as the model the folder that "
         "notebook 01 names, which needs no connection."
@@ -228,20 +239,31 @@ def _find(pattern: str, log: str) -> float | None:
 RULES = (
     # Packages that do not fit together
     Rule(
-        r"partially initialized module '(?P<package>\w+)' .*"
-        r"\((?P<file>(?!\S*-packages)[^()]+\.py)\)",
+        r"from (?:partially initialized module )?'(?P<package>\w+)' .*"
+        r"\((?P<file>(?!\S*-packages)/\S*\b(?P=package)\.py)\)",
         "Your own file {file} has the name of the package {package} and hides it: rename the file.",
         (
             "ImportError: cannot import name 'LLM' from partially initialized module 'vllm' (most "
             "likely due to a circular import) (/home/me/vllm.py)",
-            "AttributeError: partially initialized module 'torch' has no attribute 'Tensor' (most "
-            "likely due to a circular import) (/home/me/torch.py)",
+            "ImportError: cannot import name 'Random' from 'random' (/home/me/random.py)",
         ),
     ),
     Rule(
-        r"No module named '[\w.]+'; '(?P<package>[\w.]+)' is not a package",
-        "A file {package}.py of your own hides the package {package}: rename the file.",
-        ("ModuleNotFoundError: No module named 'vllm.entrypoints'; 'vllm' is not a package",),
+        r"No module named '[\w.]+'; '(?P<package>[\w.]+)' is not a package|"
+        r"^AttributeError: partially initialized module '(?P<other>\w+)' has no",
+        "A file {package}{other}.py of your own hides the package {package}{other}: rename the "
+        "file.",
+        (
+            "ModuleNotFoundError: No module named 'vllm.entrypoints'; 'vllm' is not a package",
+            "AttributeError: partially initialized module 'json' has no attribute 'loads' (most "
+            "likely due to a circular import)",
+        ),
+    ),
+    Rule(
+        r"from '(?P<package>\w+)' \(unknown location\)",
+        "A folder {package} where the program was started hides the package {package}: start it "
+        "from another folder.",
+        ("ImportError: cannot import name 'LLM' from 'vllm' (unknown location)",),
     ),
     Rule(
         r"has no attribute '?all_special_tokens_extended|'?Qwen2Tokenizer(Fast)?'?.* has no attri",
@@ -345,7 +367,8 @@ RULES = (
         ("RuntimeError: CUDA error: no kernel image is available for execution on the device",),
     ),
     Rule(
-        r"Failed to infer device type|0 active drivers|libcuda\.so\.1: cannot open",
+        r"Failed to infer device type|NVML Shared Library Not Found|"
+        r"0 active drivers|libcuda\.so\.1: cannot open",
         say_no_card,
         (
             "RuntimeError: Failed to infer device type, please set the environment variable "
@@ -566,6 +589,12 @@ RULES = (
         ),
     ),
     Rule(
+        r"libcuda\.so cannot found",
+        "Triton finds no libcuda.so of the driver: `sudo ldconfig`, or let TRITON_LIBCUDA_PATH "
+        "name its folder; start a container with `--gpus all`.",
+        ("AssertionError: libcuda.so cannot found!",),
+    ),
+    Rule(
         r"ld: cannot find -l(?P<library>\w+)",
         "The compiler's linker finds no lib{library}: install it, or for lib{library} of a driver "
         "add its folder to LIBRARY_PATH.",
@@ -612,9 +641,7 @@ RULES = (
     ),
     Rule(
         r"CERTIFICATE_VERIFY_FAILED|SSLError|certificate verify failed",
-        "The hub's certificate is not trusted here, most often because a company's proxy puts its "
-        "own in its place: let SSL_CERT_FILE and REQUESTS_CA_BUNDLE name that one's file, or serve "
-        "the folder that notebook 01 names.",
+        NO_TRUST,
         (
             "requests.exceptions.SSLError: (MaxRetryError(\"HTTPSConnectionPool(host='hub.example',"
             " port=443): Max retries exceeded with url: /config.json (Caused by SSLError("
@@ -629,7 +656,8 @@ RULES = (
     ),
     Rule(
         r"Unrecognized model in (?P<model>\S+?)\. Should|No supported config format found in "
-        r"(?P<folder>\S+?)\.?$|^OSError: (?P<other>\S+) does not appear to have a file named",
+        r"(?P<folder>\S+?)\.?$|^OSError: (?P<other>\S+) does not appear to have a file named "
+        r"config\.json",
         "{model}{folder}{other} has no config.json that names its model type, so it is no model's "
         "folder, an adapter's alone, or not whole: verify_folder (notebook 01) names what is "
         "missing, and download_model fetches it.",
@@ -643,6 +671,20 @@ RULES = (
         ),
     ),
     Rule(
+        r"^OSError: (?P<folder>\S+) does not appear to have a file named (?P<file>\S+?)\.(\s|$)",
+        f"{{folder}} has no {{file}}: {DAMAGED}",
+        (
+            "OSError: models/x does not appear to have a file named preprocessor_config.json. "
+            "Checkout 'https://hub.example/models/x/tree/main' for available files.",
+        ),
+    ),
+    Rule(
+        r"RepositoryNotFoundError|Repository Not Found|40[14] Client Error",
+        "The hub has no model of this name, or not without a log-in: check the spelling, or serve "
+        "the folder that notebook 01 names.",
+        ("huggingface_hub.errors.RepositoryNotFoundError: 401 Client Error. (Request ID: R=1)",),
+    ),
+    Rule(
         r"^Exception: .+ at line \d+ column \d+$|untagged enum ModelWrapper",
         f"The model's tokenizer.json is damaged or not whole: {DAMAGED}",
         (
@@ -653,7 +695,7 @@ RULES = (
         ),
     ),
     Rule(
-        r"JSONDecodeError",
+        r"JSONDecodeError|UnicodeDecodeError",
         "A JSON file of the model is damaged or not whole, such as tokenizer.json or "
         f"tokenizer_config.json: {DAMAGED}",
         (
@@ -661,7 +703,7 @@ RULES = (
             "1 column 2 (char 1)",
         ),
         (*BEFORE_LOADING, *LOADING),
-        context="transformers",
+        context="transformers|model_loader",
     ),
     Rule(
         r"Converting from SentencePiece and Tiktoken failed",
@@ -753,9 +795,10 @@ RULES = (
     ),
     Rule(
         r"couldn't connect to '|LocalEntryNotFoundError|offline mode is enabled|ConnectError: |"
+        r"(Connect|Read)Timeout: |"
         r"Max retries exceeded|Temporary failure in name resolution|Failed to resolve|"
         r"\[Errno 101\]",
-        NO_HUB,
+        say_no_hub,
         (
             "OSError: We couldn't connect to 'https://hub.example' to load the files, and couldn't "
             "find them in the cached files.",
@@ -976,7 +1019,7 @@ RULES = (
         ("OSError: [Errno 24] Too many open files",),
     ),
     Rule(
-        r"can't start new thread|\[Errno 11\] Resource temporarily|RLIMIT_NPROC|"
+        r"can't start new thread|Resource temporarily unavailable|RLIMIT_NPROC|"
         r"pthread_create failed|libgomp: Thread creation failed",
         "The system allows no more processes or threads: raise the limit (`ulimit -u unlimited`; a "
         "container: `--pids-limit -1`), or start with OMP_NUM_THREADS=4.",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from helpers.errors import CourseError
 from helpers.log_lines import (
+    ABORTED,
     Line,
     cut_to_last_start,
     find_stage,
@@ -49,8 +50,8 @@ MISSED = re.compile(r"^\S*sh: .*not found$")
 COMPILED = re.compile(r"CalledProcessError|[Nn]inja|[Cc]ompil|[Ii]nductor|exit (status|code)|nvcc")
 CODES = (
     (re.compile(r"Failed core proc\(s\): \{[^}]*?: -(\d+)|exit code:? -(\d+)"), 0),
-    (re.compile(r"Segmentation fault|Segfault encountered"), 11),
-    (re.compile(r"^terminate called|^Aborted|^Fatal Python error: Aborted"), 6),
+    (re.compile(r"Segmentation fault|Segfault encountered|SIGSEGV received"), 11),
+    (re.compile(rf"{ABORTED}|^Fatal Python error: Aborted|SIGABRT received"), 6),
     (re.compile(r"^Illegal instruction"), 4),
     (re.compile(r"^Bus error"), 7),
     (re.compile(r"^Killed|\bKilled$|proc \S+ died unexpectedly(?! \(exit code)"), 9),

@@ -88,6 +88,8 @@ PROOFS = [(rule, proof) for rule in (*RULES, *LAST_RULES) for proof in rule.proo
 GENERAL = (
     "but Transformers does not recognize",
     "^ModuleNotFoundError",
+    "^ImportError: cannot import name",
+    "does not appear to have a file named (?P",
     "ImportError: (?P<library>",
     "fatal error: (?P<file>",
     "OutOfMemoryError",
@@ -573,6 +575,12 @@ def test_of_chained_exceptions_the_last_one_ends_the_process(process: str, link:
     assert ("einops is missing" in find_cause(package, 1)) == (link == BY)
 
 
+def test_a_certificate_that_is_not_trusted_is_no_missing_connection() -> None:
+    trust = "httpx.ConnectError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"
+    for parts in ([("", trust)], [("", trust), (BY, NO_FILE)], [("", trust), (BY, NO_HUB)]):
+        assert "certificate is not trusted" in find_cause(chain_log(*parts), 1)
+
+
 def test_a_name_without_an_address_is_that_of_the_host_or_of_a_hub() -> None:
     bound = start_log() + write_lines(f'{TRACE}\n  File "s.py", line 1, in create_server_socket\n')
     bound += write_lines(NO_NAME)
@@ -630,7 +638,9 @@ UNEXPECTED = [
     ("", SIGNALS[9]),
     ("!!!!!!! Segfault encountered !!!!!!!\n", SIGNALS[11]),
     ("Fatal Python error: Segmentation fault\n", SIGNALS[11]),
+    ("*** SIGSEGV received at time=1764 on cpu 3 ***\n", SIGNALS[11]),
     ("Fatal Python error: Aborted\n", SIGNALS[6]),
+    ("corrupted double-linked list\n", SIGNALS[6]),
     ("free(): invalid pointer\nAborted (core dumped)\n", SIGNALS[6]),
     (
         "terminate called after throwing an instance of 'c10::Error'\n  what():  negative size\n",
@@ -758,6 +768,7 @@ PATHS = {
     "/dev/shm/psm_1a2b": "a program of another user left it",
     "/models/Qwen/model-00001-of-00002.safetensors": "the right to read it",
     "models/Qwen/config.json": "the right to read it",
+    "/env/bin/ptxas": "chmod a+x",
     "/opt/other": "change its owner or rights",
 }
 
