@@ -70,8 +70,8 @@ class Rule:
     """A failure: how the log words it, and what to tell the learner.
 
     Groups of the pattern fill the sentence; a function makes it from the match and the whole
-    log, '' where the log speaks against it. `stages` are the only ones that the rule holds in, and `context` is what must stand
-    anywhere in the log. `proofs` are lines that it must know.
+    log, '' where the log speaks against it. `stages` are the only ones that the rule holds in,
+    and `context` is what must stand anywhere in the log. `proofs` are lines that it must know.
     """
 
     pattern: str
