@@ -45,6 +45,10 @@ TELLING = re.compile(r"Value error, |Input should|Field required|Extra inputs|Un
 CONSEQUENCE = re.compile(
     r"ncclRemoteError|remote process exited|Connection (reset|closed) by peer|RuntimeError: cancel"
 )
+# What programs try and do without; where one was handled, the next exception is the cause.
+TRIED = re.compile(
+    r"(ModuleNotFound|Import|Key|Attribute|Index|Lookup|Type|FileNotFound|Permission)Error\b"
+)
 # The shell missed a program, which matters only where something could not be compiled.
 MISSED = re.compile(r"^\S*sh: .*not found$")
 COMPILED = re.compile(r"CalledProcessError|[Nn]inja|[Cc]ompil|[Ii]nductor|exit (status|code)|nvcc")
@@ -107,13 +111,14 @@ def find_errors(lines: list[Line]) -> list[Line]:
 
 def _find_rank(line: Line) -> tuple[bool, bool, bool]:
     """How far a line is from the end of its process: a later exception is the nearer one."""
-    return bool(CONSEQUENCE.search(line.words)), line.handled, line.caused
+    aside = bool(CONSEQUENCE.search(line.words) or MISSED.search(line.words))
+    return aside, line.handled, line.caused
 
 
 def _is_aside(line: Line) -> bool:
     """Whether a line is no reason for a signal that ended a process."""
     refused = line.ready and line.process.startswith("API")
-    return refused or bool(CONSEQUENCE.search(line.words) or MISSED.search(line.words))
+    return refused or _find_rank(line)[0]
 
 
 def _find_last_words(lines: list[Line]) -> list[Line]:
@@ -126,7 +131,7 @@ def ask_rules(errors: list[Line], log: str) -> str:
     """The sentence of the first rule that knows one of the lines; '' if none does."""
     for rules in (RULES, LAST_RULES):
         for line in errors:
-            if line.handled and re.match(r"ModuleNotFoundError|ImportError", line.words):
+            if line.handled and TRIED.match(line.words):
                 continue
             for rule in rules:
                 fits = not rule.stages or name_stage(line.stage) in rule.stages

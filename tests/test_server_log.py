@@ -569,6 +569,8 @@ def test_of_chained_exceptions_the_last_one_ends_the_process(process: str, link:
     assert "disk" not in find_cause(other, 1)
     unknown = chain_log(("", DISK), (link, "RuntimeError: something new"), process=process)
     assert "The disk is full" in find_cause(unknown, 1)
+    tried = chain_log(("", HOME), (DURING, "RuntimeError: something new"), process=process)
+    assert "I do not know this one" in find_cause(tried, 1)
     package = chain_log(
         ("", "ModuleNotFoundError: No module named 'einops'"), (link, "ValueError: x")
     )
@@ -609,6 +611,10 @@ def test_a_program_that_was_not_needed(words: str) -> None:
     for log in (f"{words}\n{start_log()}", f"{start_log()}{words}\n"):
         assert "something new" in find_cause(log + write_lines("ValueError: something new"), 1)
         assert find_cause(log, -9) == SIGNALS[9]
+    full = (
+        start_log("compiling the model") + f"{words}\n" + write_lines(f"{TRACE}\n{OOM}\n{INDUCTOR}")
+    )
+    assert "The weights fit into the card" in find_cause(full, 1)
     built = start_log() + words + "\n" + write_lines(f"{TRACE}\n{INDUCTOR}") + END
     assert re.search("CUDA compiler|C compiler", find_cause(built, 1))
 
