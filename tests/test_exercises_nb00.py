@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.card_checks import CUDA_HIDES
-from helpers.exercises import BLANK, read_number, read_user_parts
+from helpers.exercises import BLANK, read_number, read_size, read_user_parts
 from helpers.exercises import nb00 as checks
 from helpers.memory import make_card, plan_memory
 from helpers.memory_terms import Settings
@@ -19,7 +19,9 @@ def test_nothing_yet(check) -> None:
     assert check(...) == BLANK
 
 
-@pytest.mark.parametrize("answer", [88, 88.0, "88", " 88 ", "88 pages", Fraction(88), np.int64(88)])
+@pytest.mark.parametrize(
+    "answer", [88, 88.0, "88", " 88 ", "88 pages", "= 88", "88.", Fraction(88), np.int64(88)]
+)
 def test_pages_right(answer: object) -> None:
     assert checks.check_pages(answer).ok
 
@@ -56,7 +58,10 @@ def test_pages_wrong(answer: object, hint: str) -> None:
     assert hint in verdict.text
 
 
-@pytest.mark.parametrize("answer", [0.86, 0.855, "0.86", "0,86", "86 %", 86, 0.8550, "0.860"])
+@pytest.mark.parametrize(
+    "answer",
+    [0.86, 0.855, "0.86", "0,86", "86 %", "86 percent", "86 per cent", 86, 0.8550, "0.860"],
+)
 def test_share_right(answer: object) -> None:
     assert checks.check_share(answer).ok
 
@@ -91,6 +96,7 @@ KV = 6 * 1.125
         ((0, 86), "no share"),
         (True, "no share"),
         ("0.86 0.86", "no share"),
+        ("0.86 %", "Too small"),
     ],
 )
 def test_share_wrong(answer: object, hint: str) -> None:
@@ -110,7 +116,21 @@ def test_the_share_of_the_exercise_is_the_planners() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["A C", "C, A", "ac", ["A", "C"], {"c", "a"}, ("A", "C"), "A and C", "a, c.", "A & C", "C/A"],
+    [
+        "A C",
+        "C, A",
+        "ac",
+        ["A", "C"],
+        {"c", "a"},
+        ("A", "C"),
+        "A and C",
+        "a, c.",
+        "A & C",
+        "C/A",
+        "machines A and C",
+        "both A and C",
+        "'A', 'C'",
+    ],
 )
 def test_machines_right(answer: object) -> None:
     assert checks.check_machines(answer).ok
@@ -153,6 +173,17 @@ def test_machines_wrong(answer: object, hint: str) -> None:
     ("answer", "unit", "number"),
     [
         ("4,880 tokens", "tokens?", 4880),
+        ("about 4,880 tokens.", "tokens?", 4880),
+        ("~7", "", 7),
+        ("approx. 7", "", 7),
+        ("≈ 0,5 s", "s", 0.5),
+        ("8.580", "", 8.58),
+        ("2.127.532.032", "", 2_127_532_032),
+        ("8.58.0", "", None),
+        ("about", "", None),
+        ("about 7 or 8", "", None),
+        ("3505 B", "bytes?|B", 3505),
+        ("3.5 kB", "bytes?|B", None),
         ("4 880 Tokens", "tokens?", 4880),
         ("1,234,567.5", "", 1_234_567.5),
         ("4_880", "", 4880),
@@ -175,6 +206,45 @@ def test_one_number_and_no_other(answer: object, unit: str, number: float | None
 
 
 @pytest.mark.parametrize(
+    ("answer", "target", "number"),
+    [
+        ("8.580", 8580, 8580),
+        ("8.580", 8.58, 8.58),
+        ("8.580", 7, 8.58),
+        ("4,882", 4.882, 4.882),
+        ("4,882", 4882, 4882),
+        ("4,882", 7, 4882),
+        ("8.58", 858, 8.58),
+        ("0.855", 855, 0.855),
+    ],
+)
+def test_three_digits_behind_a_point_are_read_as_what_is_right(
+    answer: str, target: float, number: float
+) -> None:
+    assert read_number(answer, "", lambda read: read == target) == number
+
+
+@pytest.mark.parametrize(
+    ("answer", "size"),
+    [
+        ("352X198", (352, 198)),
+        ("352 * 198", (352, 198)),
+        ("352 by 198 pixels", (352, 198)),
+        ("1,920 × 1,080 px", (1920, 1080)),
+        ("width 352, height 198", (352, 198)),
+        ({"width": 352, "height": 198}, (352, 198)),
+        ({"height": "198 px", "width": 352.0}, (352, 198)),
+        ({"width": 352}, None),
+        ("352", None),
+        ("352×198×3", None),
+        ("352.5×198", None),
+    ],
+)
+def test_a_size_in_many_spellings(answer: object, size: tuple[int, int] | None) -> None:
+    assert read_size(answer) == size
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         [],
@@ -185,6 +255,8 @@ def test_one_number_and_no_other(answer: object, unit: str, number: float | None
         [{"role": "user"}],
         [{"role": "user", "content": []}],
         [{"role": "user", "content": "One."}, {"role": "user", "content": None}],
+        [{"role": "user", "content": [{"type": "text", "text": 5}]}],
+        [{"role": "user", "content": [{"type": "text", "text": None}]}],
         [{"role": "user", "content": "One."}, {"role": "assistant", "content": "Two."}],
     ],
 )

@@ -26,7 +26,8 @@ CHECK = Verification(
 
 
 @pytest.mark.parametrize(
-    "answer", [2_127_532_032, 2127532032.0, "2,127,532,032", "2 127 532 032 parameters"]
+    "answer",
+    [2_127_532_032, 2127532032.0, "2,127,532,032", "2 127 532 032 parameters", "2.127.532.032"],
 )
 def test_the_small_relative_is_accepted(answer):
     assert nb01.check_small_relative(answer).ok
@@ -53,7 +54,9 @@ def test_a_wrong_small_relative_gets_its_reason(answer, hint):
     assert hint in verdict.text
 
 
-@pytest.mark.parametrize("answer", [5_242_315_776 / 2**30, 4.88, "4.88 GiB", "4.882"])
+@pytest.mark.parametrize(
+    "answer", [5_242_315_776 / 2**30, 4.88, "4.88 GiB", "4.882", "4,882", "~4.88"]
+)
 def test_the_weights_with_fp8_are_accepted(answer):
     assert nb01.check_half_fp8(answer).ok
 
@@ -82,7 +85,7 @@ def test_wrong_weights_with_fp8_get_their_reason(answer, hint):
     assert hint in verdict.text
 
 
-@pytest.mark.parametrize("answer", [1340, "1,340 bytes", 1340.0])
+@pytest.mark.parametrize("answer", [1340, "1,340 bytes", 1340.0, "1340 B", "1.340 bytes"])
 def test_the_bytes_to_fetch_are_accepted(answer):
     assert nb01.check_bytes_to_fetch(answer, CHECK).ok
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from helpers.exercises import nb02
+from helpers.exercises import commands, nb02
 from tests.conftest import ROOT
 
 LOG_LINES = (
@@ -67,6 +67,12 @@ def test_requests_at_once_wrong(answer: object, hint: str) -> None:
         ["--port", "9000", "--max-model-len", "8K", "--limit-mm-per-prompt", JSON],
         [*FLAGS, '{"image": 2, "video": 0, "audio": 0}', "--host", "127.0.0.1"],
         [*FLAGS, JSON, "--enforce-eager"],
+        [*FLAGS, JSON, "--enforce-eager", "--no-enable-prefix-caching", "--seed", "-1"],
+        [*FLAGS, JSON, "-tp", "1"],
+        [*FLAGS, JSON, "-tp=1", "--gpu-memory-util", "0.8"],
+        ["--port", "9000", "--max-model-len", "8.192k", "--limit-mm-per-prompt", JSON],
+        ["--port", "9000", "--max-model", "8192", "--limit-mm", JSON],
+        f"CUDA_VISIBLE_DEVICES=0 vllm serve M --port 9000 --max-model-len=8K {FLAGS[4]}='{JSON}'",
         ["vllm", "serve", "models/Qwen", *FLAGS, JSON],
         f"--port 9000 \\\n  --max-model-len 8192 \\\n  --limit-mm-per-prompt '{JSON}'",
     ],
@@ -90,11 +96,21 @@ def test_flags_right(flags: object) -> None:
         ([*FLAGS, '{"image": 2, "video": false}'], "two pictures and no clip"),
         ([*FLAGS, '{"image": "2", "video": 0}'], "two pictures and no clip"),
         ([*FLAGS, "[2, 0]"], "not JSON"),
-        (list(FLAGS), "not JSON"),
+        (list(FLAGS), "--limit-mm-per-prompt has no value"),
         ([*FLAGS[:4], {"image": 2, "video": 0}], "belongs to no flag"),
         ([*FLAGS, {"image": 2, "video": 0}], "not JSON"),
         ([*FLAGS, JSON, "--port", "9000"], "--port is there twice"),
         ([*FLAGS, JSON, "9001"], "belongs to no flag"),
+        ([*FLAGS, JSON, "--gpu-memory-utilisation", "0.8"], "no flag --gpu-memory-utilisation"),
+        ([*FLAGS, JSON, "--max-model-length", "4096"], "no flag --max-model-length"),
+        ([*FLAGS, JSON, "--max-num", "4"], "it may be --max-num"),
+        ([*FLAGS, JSON, "--enforce-eager", "true"], "--enforce-eager takes no value"),
+        ([*FLAGS, JSON, "--enforce-eager=true"], "--enforce-eager takes no value"),
+        ([*FLAGS, JSON, "--host"], "--host has no value"),
+        ([*FLAGS, JSON, "--host", "--enforce-eager"], "--host has no value"),
+        ([*FLAGS, JSON, "-tp"], "--tensor-parallel-size has no value"),
+        ([*FLAGS, JSON, "-port", "1"], "-port is no flag"),
+        ("vllm serve --port 8085", "--port should be 9000"),
         (["--port 9000", "--max-model-len 8192", f"--limit-mm-per-prompt {JSON}"], "are two"),
         ("--port 9000 --max-model-len 8k", "--max-model-len should be 8192, not 8k"),
         ("--port 9K --max-model-len 8192", "--port should be 9000"),
@@ -108,6 +124,13 @@ def test_flags_wrong(flags: object, hint: str) -> None:
     assert not verdict and hint in verdict.text
 
 
+def test_without_vllm_any_flag_may_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "list_flags", dict)
+    monkeypatch.setattr(commands, "list_short_flags", dict)
+    assert nb02.check_flags([*FLAGS, JSON, "--enforce-eager", "--seed", "0"])
+    assert "--port should be 9000" in nb02.check_flags("--max-model-len 8192 --port").text
+
+
 @pytest.mark.parametrize(
     "ways",
     [
@@ -115,6 +138,8 @@ def test_flags_wrong(flags: object, hint: str) -> None:
         {line: way.upper() for line, way in RIGHT_WAYS.items()},
         {line: f" {way} " for line, way in reversed(RIGHT_WAYS.items())},
         dict(zip(LOG_LINES, ("lower", "raise", "Lower"), strict=True)),
+        dict(zip(LOG_LINES, ("downwards", "upward", "down."), strict=True)),
+        dict(zip(LOG_LINES, ("'down'", "↑", "↓"), strict=True)),
     ],
 )
 def test_ways_right(ways: dict) -> None:

@@ -48,10 +48,12 @@ def test_the_notebook_asks_what_is_checked() -> None:
 
 
 @pytest.mark.parametrize(
-    "ttft", [0.21, "0.21", "0.210 s", "210 ms", " 0.21 seconds", Fraction(21, 100)]
+    "ttft",
+    [0.21, "0.21", "0.210 s", "210 ms", "210 milliseconds", " 0.21 seconds", Fraction(21, 100)],
 )
 @pytest.mark.parametrize(
-    "speed", [50, 50.0, 49.99999, "50", "50 tokens/s", "50 tok/s", "50 per second"]
+    "speed",
+    [50, 50.0, 49.99999, "50", "50 tokens/s", "50 tok/s", "50 per second", "50 tps", "50,000"],
 )
 def test_right_speed(ttft: object, speed: object) -> None:
     assert nb03.check_speed(ARRIVALS, ttft, speed), nb03.check_speed(ARRIVALS, ttft, speed).text
@@ -118,6 +120,16 @@ GOOD = ("My bicycle is orange.", "Nice.", "Name a fruit.", "A pear.", "What colo
         talk(*GOOD[:4], "Do you remember the paint of my bike?"),
         talk(*GOOD[:4], "What does it look like?"),
         talk("Hello! No joke: I ride a bike. It is orange, not red.", *GOOD[1:]),
+        talk("My bicycle isn't blue but orange.", *GOOD[1:]),
+        talk("My bicycle isn't blue, it's orange.", *GOOD[1:]),
+        talk("My bicycle was blue and is now orange.", *GOOD[1:]),
+        talk("My car is blue and my bicycle is orange.", *GOOD[1:]),
+        talk("My car and my bicycle are orange.", *GOOD[1:]),
+        talk("My bicycle, which I bought last year, is bright orange.", *GOOD[1:]),
+        talk("I own a bicycle. The colour is orange, and the saddle is black.", *GOOD[1:]),
+        talk("Near my blue car stands an orange mountain bike!", *GOOD[1:]),
+        talk(*GOOD[:4], "Don't you remember the colour of my bike?"),
+        talk(*GOOD[:4], "What colour is it, my friend?"),
         tuple(talk(*GOOD)),
         talk(*(tuple(part(text)) for text in GOOD)),
         [turn | {"name": "Ada"} for turn in talk(*GOOD)],
@@ -142,6 +154,16 @@ def test_right_conversation(answer: list[dict]) -> None:
         (talk("My bicycle is not orange.", *GOOD[1:]), "does not say that a bicycle is orange"),
         (talk("My bicycle isn't orange.", *GOOD[1:]), "does not say that a bicycle is orange"),
         (talk("Is my bicycle orange?", *GOOD[1:]), "does not say that a bicycle is orange"),
+        (talk("My car is orange and my bicycle is blue.", *GOOD[1:]), "does not say"),
+        (talk("My bicycle is blue and my car orange.", *GOOD[1:]), "does not say"),
+        (talk("I have a bicycle. My cat is orange.", *GOOD[1:]), "does not say"),
+        (talk("My bicycle likes orange juice.", *GOOD[1:]), "does not say"),
+        (talk("I eat an orange on my bicycle.", *GOOD[1:]), "does not say"),
+        (talk("My bicycle is anything but orange.", *GOOD[1:]), "does not say"),
+        (talk("My bicycle is no longer orange.", *GOOD[1:]), "does not say"),
+        (talk(*GOOD[:4], "What colour is it not, my car?"), "does not ask"),
+        (talk(*GOOD[:4], "What colour is it, my car?"), "does not ask"),
+        (talk(*GOOD[:4], "Which colour is it not?"), "does not ask"),
         (talk("Orange.", "Nice.", *GOOD[2:]), "does not say that a bicycle is orange"),
         (talk(*GOOD[:2], "Where do I park my bicycle?", *GOOD[3:]), "about something else"),
         (talk(*GOOD[:3], "Oranges.", GOOD[4]), "given away here: 'Oranges.'"),
@@ -177,7 +199,9 @@ def test_wrong_conversation(answer: object, hint: str) -> None:
 # 3: a probability
 
 
-@pytest.mark.parametrize("answer", [BLUE, 0.179, 0.18, "0.179", " 0.1792 ", "17.9 %", "17.92%"])
+@pytest.mark.parametrize(
+    "answer", [BLUE, 0.179, 0.18, "0.179", " 0.1792 ", "17.9 %", "17.92%", "17.9 percent"]
+)
 def test_right_probability(answer: object) -> None:
     assert nb03.check_probability(answer), nb03.check_probability(answer).text
 

@@ -3,6 +3,7 @@
 import copy
 import math
 import re
+import sys
 
 import pytest
 from PIL import Image
@@ -65,6 +66,8 @@ def ask(*parts: object) -> list[dict]:
         tuple(ask(RECEIPT, CHART, QUESTION)),
         [{"role": "user", "content": (RECEIPT, CHART, QUESTION)}],
         ask(RECEIPT, CHART, {"type": "text", "text": "Compare them."}),
+        ask(RECEIPT, CHART, {"type": "text", "text": "Thanks! Which is larger?"}),
+        ask(RECEIPT, CHART, {"type": "text", "text": "The larger number of the two, please."}),
         ask(RECEIPT, CHART, {"type": "text", "text": "哪个数字更大？"}),
         ask(RECEIPT) + ask(CHART) + [{"role": "user", "content": "Which is larger?"}],
     ],
@@ -84,6 +87,11 @@ def test_right_messages(answer: list[dict]) -> None:
         (ask(RECEIPT, CHART, {"type": "text", "text": " "}), "A text part is empty"),
         (ask(RECEIPT, CHART, {"type": "text", "text": "Picture 2:"}), "asks nothing"),
         (ask(RECEIPT, CHART, {"type": "text", "text": "?"}), "asks nothing"),
+        (ask(RECEIPT, CHART, {"type": "text", "text": "Thank you very much."}), "asks nothing"),
+        (ask(RECEIPT, CHART, {"type": "text", "text": "These are two pictures."}), "asks nothing"),
+        (ask(RECEIPT, CHART, {"type": "text", "text": "Good morning!"}), "asks nothing"),
+        (ask(RECEIPT, CHART, {"type": "text", "text": 5}), "is to be a text, not 5"),
+        (ask(RECEIPT, CHART, {"type": "text", "text": ["Which?"]}), "is to be a text, not ['W"),
         (ask(RECEIPT, CHART, {"type": "text", "text": "x"}), "asks nothing"),
         (ask(RECEIPT, RECEIPT, CHART, QUESTION), "your pictures: receipt.png and then receipt.png"),
         (ask(RECEIPT, CHART, RECEIPT, CHART, QUESTION), "your pictures"),
@@ -160,6 +168,7 @@ def test_right_judge(answer: object) -> None:
         (lambda reply: {"mug", "blue"} <= set(read_words(reply)), "red, not green"),
         (lambda reply: reply[0] == "T" or bool(reply), "names no difference"),
         (lambda: True, "stops with TypeError"),
+        (lambda reply: sys.exit(3), "stops with SystemExit (3)"),
         ("mug", "is to be a function"),
     ],
 )

@@ -34,7 +34,16 @@ def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> 
 
 @pytest.mark.parametrize(
     "answer",
-    [3520, 3520.0, "3520", " 3,520 ", "3_520 tokens", "3520 visual tokens", np.int64(3520)],
+    [
+        3520,
+        3520.0,
+        "3520",
+        " 3,520 ",
+        "3_520 tokens",
+        "3520 visual tokens",
+        "3.520",
+        np.int64(3520),
+    ],
 )
 def test_right_cost(answer: object) -> None:
     assert nb05.check_cost(answer), nb05.check_cost(answer).text
@@ -100,6 +109,14 @@ def build(frames: dict, form: str = "<{:.1f} seconds>", seconds: tuple = (1, 3, 
         "Picture 2 of 4, taken at {} seconds",
         "{} sec (frame 24)",
         "A clip of 8 s, at {} s",
+        "At second {} (picture 1 of 4)",
+        "Second {} (frame 24/192)",
+        "picture 2: at {} s of 8 s",
+        "{} of 8 seconds",
+        "{} s / 8 s",
+        "{},0 s",
+        "{}000 ms",
+        "{}000 milliseconds:",
     ],
 )
 def test_right_labels(frames: dict, form: str) -> None:
@@ -150,6 +167,11 @@ def test_wrong_messages(frames: dict) -> None:
         ([text("<5.0 seconds>"), *content], "the second of another one too: 5"),
         ([text("<1.0 seconds> <3.0 seconds>"), *content[1:]], "the text says 3"),
         ([text("<-1.0 seconds>"), *content[1:]], "the text says -1"),
+        ([text("at 2 s of 8 s"), *content[1:]], "the text says 2"),
+        ([text("At second 3 (picture 1 of 4)"), *content[1:]], "the text says 3"),
+        ([text("1000 s"), *content[1:]], "the text says 1000"),
+        ([text("1 ms"), *content[1:]], "the text says 0.001"),
+        ([{"type": "text", "text": 1}, *content[1:]], "is to be a text, not 1"),
         ([part for part in content if part["type"] != "text"], "no second is told"),
         ([*content[:2], content[3], *content[4:]], "Before picture 2 no second is told"),
         ([content[1], content[0], content[3], content[2], *content[4:]], "Before picture 1"),

@@ -39,6 +39,8 @@ def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> 
         {"max_model_len": 16384, "limit_mm_per_prompt": {"video": 1}, "max_num_seqs": 1},
         {"max_model_len": 8192, "limit_mm_per_prompt": {"image": 0, "video": 1}, "dtype": "auto"},
         {"max_model_len": 8192, "gpu_memory_utilization": 0.5, "max_num_seqs": 4},
+        {"max_model_len": 8192, "seed": None, "load_format": "auto", "disable_log_stats": True},
+        {"max_model_len": 8192, "mm_processor_kwargs": {}, "cpu_offload_gb": 0},
     ],
 )
 def test_right_engine(answer: dict) -> None:
@@ -81,6 +83,16 @@ def test_right_engine(answer: dict) -> None:
         ({"max_model_len": 8192, "enforce_eager": "no"}, "enforce_eager"),
         ({"max_model_len": 8192, "dtype": "int4"}, "dtype"),
         ([("max_model_len", 8192)], "a dictionary"),
+        ({"max_model_len": 8192, "load_format": "dummy"}, "random numbers"),
+        ({"max_model_len": 8192, "skip_tokenizer_init": True}, "leaves out the tokenizer"),
+        ({"max_model_len": 8192, "runner": "pooling"}, "writes no text"),
+        ({"max_model_len": 8192, "seed": "0"}, "seed is to be a whole number, not '0'"),
+        ({"max_model_len": 8192, "seed": True}, "seed is to be a whole number"),
+        ({"max_model_len": 8192, "swap_space": "4"}, "swap_space is to be a number"),
+        ({"max_model_len": 8192, "disable_log_stats": "no"}, "disable_log_stats is to be a bool"),
+        ({"max_model_len": 8192, "mm_processor_kwargs": {"fps": 1}}, "cannot judge mm_processor"),
+        ({"max_model_len": 8192, "cpu_offload_gb": 4}, "cannot judge cpu_offload_gb"),
+        ({"max_model_len": 8192, "pipeline_parallel_size": 2}, "one card"),
     ],
 )
 def test_wrong_engine(answer: object, hint: str) -> None:
@@ -92,7 +104,7 @@ def test_wrong_engine(answer: object, hint: str) -> None:
 def test_the_remote_place_has_neither_vllm_nor_qwen_vl_utils(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(nb06, "find_spec", lambda name: None)
+    monkeypatch.setattr(nb06, "list_engine_arguments", dict)
     monkeypatch.setitem(sys.modules, "qwen_vl_utils", None)
     assert nb06.check_engine({"max_model_len": 16384, "seed": 0})
     assert "36 GiB" in nb06.check_engine({"seed": 0}).text
@@ -122,6 +134,7 @@ CELL = 32 * 32
         ask(clip(min_pixels=64 * CELL, max_pixels=124 * CELL)),
         ask(clip(MEDIA.joinpath("traffic_light.mp4").as_uri(), fps=1, max_pixels=250 * CELL)),
         [{"role": "system", "content": "Be brief."}, *ask(clip(fps=1, max_pixels=250 * CELL))],
+        tuple(ask(clip(fps=1, max_pixels=250 * CELL))),
         [
             {"role": "user", "content": [clip(fps=1, max_pixels=250 * CELL)]},
             {"role": "user", "content": "When does it turn green?"},
@@ -157,6 +170,7 @@ def test_right_clip(answer: list[dict]) -> None:
         (ask(clip("traffic_light.mp4")), "There is no file"),
         (ask(clip(str(MEDIA / "rolling_ball.mp4"), fps=1)), "rolling_ball.mp4; traffic_light.mp4"),
         (ask(clip())[0], "a list of messages"),
+        ([{"role": "user", "content": tuple(ask(clip())[0]["content"])}], "into lists alone"),
     ],
 )
 def test_wrong_clip(answer: object, hint: str) -> None:
@@ -193,6 +207,7 @@ def test_right_is_cut(answer: object) -> None:
         (lambda output: output.finish_reason == "length", "the reply is in output.outputs[0]"),
         (lambda output: not output.finished, "in the middle of a word"),
         (lambda: True, "stops with TypeError"),
+        (lambda output: sys.exit(), "stops with SystemExit"),
         ("length", "is to be a function"),
     ],
 )

@@ -32,7 +32,9 @@ def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> 
 # 1: what a page costs
 
 
-@pytest.mark.parametrize("answer", [8580, 8580.0, "8,580", " 8_580 tokens", np.int64(8580)])
+@pytest.mark.parametrize(
+    "answer", [8580, 8580.0, "8,580", "8.580", " 8_580 tokens", np.int64(8580)]
+)
 def test_right_scan(answer: object) -> None:
     assert nb07.check_scan(answer), nb07.check_scan(answer).text
 
@@ -61,7 +63,17 @@ def test_wrong_scan(answer: object, hint: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [(352, 198), [356, 200], "352×198", "(352, 198)", "352 x 198 px", ("352", 198), (341, 192)],
+    [
+        (352, 198),
+        [356, 200],
+        "352×198",
+        "(352, 198)",
+        "352 x 198 px",
+        ("352", 198),
+        (341, 192),
+        "352X198",
+        {"width": 352, "height": 198},
+    ],
 )
 def test_right_size(answer: object) -> None:
     assert nb07.check_clip_size(answer), nb07.check_clip_size(answer).text

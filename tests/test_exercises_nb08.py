@@ -37,6 +37,9 @@ def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> 
         {"cat": 0.64, "dog": 0.36},
         "cat, dog",
         "cat dog",
+        "cat and dog",
+        "{'cat', 'dog'}",
+        "The tokens cat & dog.",
         np.array(["cat", "dog"]),
     ],
 )
@@ -56,7 +59,8 @@ def test_right_tokens(answer: object) -> None:
         (5, "the tokens that are left"),
         (set(), "from the best down"),
         ({"dog"}, "from the best down"),
-        ("cat, dog and cow", "among the five"),
+        ("cat, dog and cow", "0.8 of 0.85"),
+        ("cat and bird", "bird: not among"),
     ],
 )
 def test_wrong_tokens(answer: object, hint: str) -> None:
@@ -70,7 +74,16 @@ def test_wrong_tokens(answer: object, hint: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [(943, 530), [928, 522], "943×530", " 928 x 522 px", (np.int64(928), 522), (943.0, 530)],
+    [
+        (943, 530),
+        [928, 522],
+        "943×530",
+        " 928 x 522 px",
+        (np.int64(928), 522),
+        (943.0, 530),
+        "943 * 530",
+        "943X530",
+    ],
 )
 def test_right_sizes(answer: object) -> None:
     assert nb08.check_size(answer), nb08.check_size(answer).text
@@ -117,6 +130,9 @@ BASE = {"max_model_len": 2048, "image": 0, "video": 0}
         "vllm serve Qwen/Qwen3-VL-4B-Instruct --max-model-len 2048 \\\n --max-num-seqs 64 "
         "--limit-mm-per-prompt.video 0 --limit-mm-per-prompt.image=0",
         """--max-model-len=2048 --limit-mm-per-prompt '{"video": 0, "image": 0}'""",
+        "--max-model-len 2K --limit-mm-per-prompt.video 0 --limit-mm-per-prompt.image 0 --port 9000"
+        " --host 127.0.0.1 --disable-log-stats",
+        BASE | {"port": 9000, "served_model_name": "text"},
     ],
 )
 def test_right_settings(answer: object) -> None:
@@ -150,8 +166,11 @@ def test_right_settings(answer: object) -> None:
         ({"limit_mm_per_prompt": {"image": "one"}}, "whole numbers are wanted"),
         ({"max_model_len": [8192]}, "wrong kind"),
         ("max_model_len=8192, video=0", "holds no flag"),
-        ("--max-model-len 2048 4096 --limit-mm-per-prompt.video 0", "'4096' stands in the command"),
+        ("--max-model-len 2048 4096 --limit-mm-per-prompt.video 0", "'4096' belongs to no flag"),
         (BASE | {"videos": 0}, "image, kv_cache_dtype"),
+        (BASE | {"mm_processor_kwargs": {"fps": 1}}, "no flag that the planner knows"),
+        ("--max-model-len 2048 --max-num-sequences 64", "no flag --max-num-sequences"),
+        ("--max-model-len 2048 --host", "--host has no value"),
         ({"tensor_parallel_size": 2}, "no flag that the planner knows"),
         ([BASE, BASE], "a dictionary of flags"),
         (8192, "a dictionary of flags"),

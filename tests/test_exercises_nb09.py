@@ -1,8 +1,10 @@
 """The exercises of notebook 09: right answers in many forms, wrong ones with their reason."""
 
 import math
+import sys
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from helpers.exercises import nb09
@@ -15,7 +17,18 @@ def test_blank(check: Callable) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [6.82, 7, "7 requests", "7 at once", 8_044_544_000 / (147_456 * 8000), 6.8]
+    "answer",
+    [
+        6.82,
+        7,
+        "7 requests",
+        "7 at once",
+        8_044_544_000 / (147_456 * 8000),
+        6.8,
+        "about 7",
+        "~7",
+        "6,818",
+    ],
 )
 def test_balance_right(answer: object) -> None:
     assert nb09.check_balance(answer)
@@ -113,6 +126,8 @@ def demand_one(levels: list, most: float) -> int:
     [
         (4, "is to be a function"),
         (lambda levels: 4, "stops with TypeError"),
+        (lambda levels, most: sys.exit(1), "stops with SystemExit"),
+        (lambda levels, most: np.array([4, 4]), "It returns array"),
         (lambda levels, most: 4, "instead of 1 where 4 of 20"),
         (use_median, "the median is 0.1 s"),
         (use_worst, "instead of 8 where 1 of 40"),

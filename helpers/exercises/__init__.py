@@ -1,9 +1,16 @@
 """Checks for the exercises: one module for each notebook, `nb03` for notebook 03."""
 
+import json
 import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from numbers import Real
+
+LONGEST = 600  # characters of a verdict that quotes an answer
+# What an odd value does to code that reads it, from `None < 1` to an array's truth value.
+ODD_VALUE = (TypeError, ValueError, ArithmeticError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ def right(text: str) -> Verdict:
 
 
 def wrong(text: str) -> Verdict:
-    return Verdict(False, text)
+    return Verdict(False, text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
 
 
 def is_blank(answer: object) -> bool:
@@ -40,36 +47,109 @@ BLANK = wrong("Nothing here yet: replace the `...` with your answer and run the 
 
 # Thousands in groups of three: 4,880 or 4 880 or 4_880, but neither 48,80 nor "88 88".
 GROUPED = re.compile(r"\s*[+-]?[1-9]\d{0,2}([\s,_]\d{3})+(?![\s,_]*\d)")
+DOTTED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")  # 8.580, which is 8580 to half of Europe
+ABOUT = re.compile(r"\s*(about|around|roughly|approximately|approx\.?|circa|ca\.|~|≈|=)\s*", re.I)
+PERCENT = r"%|percent|pct"
+JOINING = re.compile(r"\b(and|or|both|the|machines?|tokens?)\b|['\"]", re.IGNORECASE)
 
 
-def read_number(answer: object, unit: str = "") -> float | None:
-    """A finite number from 4880, "4,880", "4 880 tokens" or "0,5"; `unit` is a pattern for the
-    last, written without spaces. None for anything else, two numbers in a row among it.
+def show(answer: object) -> str:
+    """The answer as Python writes it, at most 80 characters."""
+    try:
+        text = repr(answer)
+    except Exception:
+        return f"this {type(answer).__name__}"
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def read_number(
+    answer: object, unit: str = "", fits: Callable[[float], bool] | None = None
+) -> float | None:
+    """A finite number from 4880, "4,880", "about 4 880 tokens" or "0,5"; `unit` is a pattern for
+    the last, written without spaces. None for anything else, two numbers in a row among it.
+
+    Three digits behind a single dot or comma can be read in two ways (8.580, 4,882): `fits` says
+    which of the two is right; without it the dot is a decimal point and the comma is not.
     """
     if isinstance(answer, bool):
         return None
-    try:
-        number = float(answer if isinstance(answer, Real) else _spell(str(answer), unit))
-    except (ValueError, OverflowError):
+    if isinstance(answer, Real):
+        numbers = [_make_float(answer)]
+    else:
+        numbers = [_make_float(text) for text in _spell(answer, unit)]
+    read = [number for number in numbers if number is not None]
+    return next((number for number in read if fits and fits(number)), read[0] if read else None)
+
+
+def read_share(answer: object) -> float | None:
+    """A share of 1 from 0.179, "17.9 %" or "17.9 percent"."""
+    number = read_number(answer, PERCENT)
+    in_percent = isinstance(answer, str) and re.search(rf"({PERCENT}|per cent)\W*$", answer, re.I)
+    return number / 100 if number is not None and in_percent else number
+
+
+def read_size(answer: object) -> tuple[int, int] | None:
+    """A width and a height in whole pixels, from a pair, "352×198 px" or a dictionary of both."""
+    if isinstance(answer, str):
+        text = re.sub(r"(?i)px|pixels|width|height|[()\[\]:=]", " ", answer)
+        times = re.split(r"(?i)\s*(?:[x×*]|\bby\b)\s*", text)
+        answer = times if len(times) > 1 else re.split("[,;]", text)
+    elif isinstance(answer, Mapping):
+        answer = [answer.get("width"), answer.get("height")]
+    if not isinstance(answer, list | tuple) or len(answer) != 2:
         return None
-    return number if math.isfinite(number) else None
+    sides = [read_number(side, "px|pixels") for side in answer]
+    if any(side is None or side < 1 or side != int(side) for side in sides):
+        return None
+    return int(sides[0]), int(sides[1])
 
 
-def _spell(text: str, unit: str) -> str:
-    """The text as `float` reads it; "" where it is no single number."""
-    compact = re.sub(rf"(?i:{unit})$", "", re.sub(r"\s", "", text))
+def read_words(answer: object) -> list[str] | None:
+    """The words of a text, or of a list of texts, without "and" and its like; else None."""
+    try:
+        texts = [answer] if isinstance(answer, str) else list(islice(answer, 100))
+    except Exception:
+        return None
+    if not all(isinstance(text, str) for text in texts):
+        return None
+    return JOINING.sub(" ", " ".join(texts)).split()
+
+
+def _make_float(number: Real | str) -> float | None:
+    try:
+        made = float(number)
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return made if math.isfinite(made) else None
+
+
+def _spell(answer: object, unit: str) -> list[str]:
+    """The readings of an answer as `float` takes them, the likeliest first; [] if it is none."""
+    if isinstance(answer, list | tuple | dict | set):
+        return []
+    try:
+        text = ABOUT.sub("", str(answer), count=1) if ABOUT.match(str(answer)) else str(answer)
+    except Exception:
+        return []
+    compact = re.sub(rf"(?i:(?:{unit})\.?)$", "", re.sub(r"\s", "", text))
     if GROUPED.match(text):
-        return re.sub(r"[,_]", "", compact)
+        decimal = [compact.replace(",", ".")] if compact.count(",") == 1 else []
+        return [re.sub(r"[,_]", "", compact), *decimal]
     if re.search(r"\d[\s_]+\d", text):
-        return ""
-    return compact.replace(",", ".")
+        return []
+    if DOTTED.fullmatch(compact):
+        whole = compact.replace(".", "")
+        return [compact, whole] if compact.count(".") == 1 else [whole]
+    return [compact.replace(",", ".")]
 
 
 def read_user_parts(answer: object) -> list:
-    """The content parts of the user's messages in an OpenAI `messages` list.
+    """The content parts of the user's messages in an OpenAI `messages` list, tuples as lists.
 
-    Raises ValueError, with what is missing, unless the last message is a user's with content.
+    Raises ValueError, with what is missing, unless the last message is a user's with content and
+    each text is one.
     """
+    answer = _send(answer)
     if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
         raise ValueError("`answer` is to be a list of messages, each a dictionary.")
     contents = [message.get("content") for message in answer if message.get("role") == "user"]
@@ -82,4 +162,16 @@ def read_user_parts(answer: object) -> list:
     parts: list = []
     for content in contents:
         parts += [{"type": "text", "text": content}] if isinstance(content, str) else content
+    for part in parts:
+        text = part.get("text", "") if isinstance(part, dict) else ""
+        if not isinstance(text, str):
+            raise ValueError(f'The "text" of a part is to be a text, not {show(text)}.')
     return parts
+
+
+def _send(answer: object) -> object:
+    """The answer as it arrives, tuples as lists; unchanged if it cannot be sent at all."""
+    try:
+        return json.loads(json.dumps(answer))
+    except (TypeError, ValueError, RecursionError):
+        return answer

@@ -3,7 +3,17 @@
 import math
 import re
 
-from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
+from helpers.exercises import (
+    BLANK,
+    Verdict,
+    is_blank,
+    read_number,
+    read_share,
+    read_words,
+    right,
+    show,
+    wrong,
+)
 
 PAGE = 16
 REQUESTS = (40, 16, 17, 1000, 300)  # tokens of the five requests of exercise 1
@@ -34,7 +44,7 @@ def check_pages(answer: object) -> Verdict:
         return BLANK
     number = read_number(answer, "pages?")
     if number is None:
-        return wrong(f"{answer!r} is no number: answer with a whole number of pages.")
+        return wrong(f"{show(answer)} is no number: answer with a whole number of pages.")
     pages = sum(math.ceil(tokens / PAGE) for tokens in REQUESTS)
     if number == pages:
         return right(f"{pages} pages, {pages * PAGE - sum(REQUESTS)} of their places unused.")
@@ -51,9 +61,9 @@ def check_share(answer: object) -> Verdict:
     """Exercise 2: the smallest share of a card of 24 GB that holds six requests of 8,192."""
     if is_blank(answer):
         return BLANK
-    number = read_number(answer, "%")
+    number = read_share(answer)
     if number is None or not 0 < number <= 100:
-        return wrong(f"{answer!r} is no share of a card: answer with a number such as 0.75.")
+        return wrong(f"{show(answer)} is no share of a card: answer with a number such as 0.75.")
     needed = WEIGHTS + WORKING + KV
     if _is_near(number, needed):
         return wrong("That is the GiB that are needed: which share of 23.65 GiB is it?")
@@ -74,8 +84,8 @@ def check_machines(answer: object) -> Verdict:
     """Exercise 3: the letters of the machines that run the course, in a text or a list."""
     if is_blank(answer):
         return BLANK
-    words = [answer] if isinstance(answer, str) else _as_list(answer)
-    text = re.sub(r"\b(AND|OR)\b", " ", " ".join(words).upper())
+    words = None if isinstance(answer, dict) else read_words(answer)
+    text = " ".join(words or []).upper()
     letters = set(re.findall(r"[A-Z]", text))
     if not letters or not re.fullmatch(r"[A-E\s,;.&+/]+", text):
         return wrong("Answer with letters from A to E, such as 'B D'.")
@@ -84,12 +94,6 @@ def check_machines(answer: object) -> Verdict:
     for letter in sorted(RUNS.keys() - letters):
         return wrong(f"A machine is missing: one that {RUNS[letter]}.")
     return right("A and C; B lacks kernels, D a newer driver, E free memory.")
-
-
-def _as_list(answer: object) -> list[str]:
-    """The texts of a list, tuple or set; [] when it is none or holds anything else."""
-    words = list(answer) if isinstance(answer, (list, tuple, set, frozenset)) else []
-    return words if all(isinstance(word, str) for word in words) else []
 
 
 def _is_near(number: float, target: float) -> bool:

@@ -1,6 +1,6 @@
 """Checks for the exercises of notebook 01, Download the model."""
 
-from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, show, wrong
 from helpers.manifest import Verification
 
 # Exercise 1: Qwen3-VL-2B-Instruct. The slips are what a value left at the 4B model's gives.
@@ -49,10 +49,10 @@ def check_small_relative(answer: object) -> Verdict:
 
 def check_half_fp8(answer: object) -> Verdict:
     """Exercise 2: how many GiB are the weights with two parts in FP8?"""
-    number = read_number(answer, "GiB")
+    number = read_number(answer, "GiB", _is_half_fp8)
     if number is None:
         return _refuse(answer, "how many GiB the weights take")
-    if abs(number - HALF_FP8) < 0.01:
+    if _is_half_fp8(number):
         return right("4.88 GiB instead of 8.27: what is saved becomes room for KV cache.")
     if round(number) == round(HALF_FP8 * 2**30):
         return wrong("Right in bytes; divide by 2**30 for GiB.")
@@ -66,13 +66,13 @@ def check_half_fp8(answer: object) -> Verdict:
 
 def check_bytes_to_fetch(answer: object, check: Verification) -> Verdict:
     """Exercise 3: how many bytes does a repair of this folder have to fetch?"""
-    number = read_number(answer, "bytes?")
+    bad = [file for file in check.files if file.name in check.to_fetch]
+    needed = sum(file.expected for file in bad)
+    number = read_number(answer, "bytes?|B", lambda number: number == needed)
     if number is None:
         return _refuse(answer, "how many bytes are to be fetched")
-    bad = [file for file in check.files if file.name in check.to_fetch]
     if not bad:
         return wrong("This check found nothing to repair: run the cell that breaks the copy again.")
-    needed = sum(file.expected for file in bad)
     short = [file for file in bad if file.state == "wrong size"]
     slips = {
         sum(file.found or 0 for file in bad): "those are the bytes found; the expected ones come",
@@ -90,5 +90,9 @@ def check_bytes_to_fetch(answer: object, check: Verification) -> Verdict:
     return wrong(f"Not {number:,.10g}: add up `expected` of the files whose name is in to_fetch.")
 
 
+def _is_half_fp8(number: float) -> bool:
+    return abs(number - HALF_FP8) < 0.01
+
+
 def _refuse(answer: object, what: str) -> Verdict:
-    return BLANK if is_blank(answer) else wrong(f"{answer!r:.80} is no number: answer with {what}.")
+    return BLANK if is_blank(answer) else wrong(f"{show(answer)} is no number: answer with {what}.")

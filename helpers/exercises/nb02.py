@@ -3,15 +3,14 @@
 import json
 import math
 import re
-import shlex
 
-from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, show, wrong
+from helpers.exercises.commands import read_flags, read_whole
 
 LENGTH = 4096
 WANTED = {"--port": 9000, "--max-model-len": 8192}
 LIMIT_FLAG = "--limit-mm-per-prompt"
 LIMITS = {"image": 2, "video": 0}
-MULTIPLES = {"k": 10**3, "m": 10**6, "K": 2**10, "M": 2**20}  # as vLLM reads --max-model-len
 
 # Exercise 3: how each line begins, the way of the share, and what the line is about.
 WAYS = {
@@ -20,8 +19,8 @@ WAYS = {
     "ValueError: Free memory on device": ("down", "the card"),
 }
 SAYINGS = {
-    "up": ("up", "raise", "raised", "higher", "increase", "more"),
-    "down": ("down", "lower", "lowered", "decrease", "reduce", "less"),
+    "up": "up upwards? raised? higher increased? more larger bigger ↑",
+    "down": "down downwards? lower lowered decreased? reduced? less smaller ↓",
 }
 
 
@@ -31,7 +30,7 @@ def check_requests_at_once(answer: object, kv_tokens: int) -> Verdict:
         return BLANK
     number = read_number(answer, "requests?")
     if number is None:
-        return wrong(f"{answer!r} is not a number.")
+        return wrong(f"{show(answer)} is not a number.")
     expected = kv_tokens // LENGTH
     if number == expected:
         return right(f"{expected} requests: {kv_tokens:,} // {LENGTH:,}.")
@@ -45,11 +44,11 @@ def check_flags(flags: object) -> Verdict:
     if is_blank(flags):
         return BLANK
     try:
-        given = _read_flags(_split_words(flags))
+        given = read_flags(flags)
         for name, value in WANTED.items():
             if name not in given:
                 return wrong(f"{name} is missing.")
-            if _read_whole(name, given[name]) != value:
+            if read_whole(name, given[name]) != value:
                 return wrong(f"{name} should be {value}, not {given[name]}.")
         limits = _read_limits(given)
     except ValueError as error:
@@ -64,7 +63,8 @@ def check_ways(ways: object) -> Verdict:
     if not isinstance(ways, dict):
         return wrong("Keep the dictionary, with a line of a log as key and up or down as value.")
     found = {
-        start: [w for line, w in ways.items() if str(line).startswith(start)] for start in WAYS
+        start: [w for line, w in ways.items() if isinstance(line, str) and line.startswith(start)]
+        for start in WAYS
     }
     missing = [start for start, answers in found.items() if not answers]
     if missing or len(ways) != len(WAYS):
@@ -74,58 +74,21 @@ def check_ways(ways: object) -> Verdict:
         return BLANK
     for start, answers in found.items():
         expected, subject = WAYS[start]
-        if str(answers[0]).strip().lower() not in SAYINGS[expected]:
-            return wrong(f"{start}: that line is about {subject}, so not {answers[0]!r}.")
+        if not _says(expected, answers[0]):
+            return wrong(f"{start}: that line is about {subject}, so not {show(answers[0])}.")
     return right("Up when the budget is too small, down when the card is too full.")
 
 
-def _split_words(flags: object) -> list[str]:
-    """The words after `vllm serve MODEL`; raises ValueError when they are no list of words."""
-    if isinstance(flags, str):
-        try:
-            words = shlex.split(flags.replace("\\\n", " "))
-        except ValueError:
-            raise ValueError("A quotation mark is open: each needs its partner.") from None
-    elif isinstance(flags, list | tuple):
-        words = [str(word) for word in flags]
-    else:
-        raise ValueError(f'{flags!r} is no list of words such as ["--port", "9000"].')
-    glued = [word for word in words if re.match(r"--\S+\s+\S", word) and "=" not in word]
-    if glued:
-        raise ValueError(f"{glued[0]!r} is one word: a flag and its value are two.")
-    return words[3:] if words[:2] == ["vllm", "serve"] else words
+def _says(way: str, answer: object) -> bool:
+    """True for one of the words of a way, capitals, quotes and marks around it left aside."""
+    word = answer.strip(" \t\n.!'\"").lower() if isinstance(answer, str) else ""
+    return re.fullmatch(SAYINGS[way].replace(" ", "|"), word) is not None
 
 
-def _read_flags(words: list[str]) -> dict[str, str]:
-    """`--name value` and `--name=value` alike, underscores read as dashes; each flag once."""
-    given: dict[str, str] = {}
-    name = ""
-    for word in words:
-        if word.startswith("--"):
-            name, _, value = word.partition("=")
-            name = name.replace("_", "-")
-            if name in given:
-                raise ValueError(f"{name} is there twice: vLLM takes the last, so keep one.")
-            given[name] = value
-        elif name and not given[name]:
-            given[name] = word
-        else:
-            raise ValueError(f"{word!r} belongs to no flag: a flag takes one value.")
-    return given
-
-
-def _read_whole(name: str, text: str) -> int | None:
-    """A whole number as vLLM reads it: 8K is 8,192 and 8k is 8,000 (for a length alone)."""
-    found = re.fullmatch(r"(\d+)([kmKM]?)", text.strip())
-    if found is None or (found[2] and name != "--max-model-len"):
-        return None
-    return int(found[1]) * MULTIPLES.get(found[2], 1)
-
-
-def _read_limits(given: dict[str, str]) -> dict[str, object]:
+def _read_limits(given: dict[str, str | None]) -> dict[str, object]:
     """The limits as JSON or as `--limit-mm-per-prompt.image 2`; raises ValueError without any."""
     parts = {
-        kind: _read_whole(LIMIT_FLAG, given[f"{LIMIT_FLAG}.{kind}"])
+        kind: read_whole(LIMIT_FLAG, given[f"{LIMIT_FLAG}.{kind}"])
         for kind in LIMITS
         if f"{LIMIT_FLAG}.{kind}" in given
     }
@@ -139,5 +102,5 @@ def _read_limits(given: dict[str, str]) -> dict[str, object]:
     except ValueError:
         limits = None
     if not isinstance(limits, dict):
-        raise ValueError(f'{text!r} is not JSON. It looks like {{"image": 1}}, in one word.')
+        raise ValueError(f'{show(text)} is not JSON. It looks like {{"image": 1}}, in one word.')
     return limits | parts

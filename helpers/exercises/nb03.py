@@ -3,7 +3,16 @@
 import math
 import re
 
-from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
+from helpers.exercises import (
+    BLANK,
+    Verdict,
+    is_blank,
+    read_number,
+    read_share,
+    right,
+    show,
+    wrong,
+)
 
 # Exercise 3: the logprobs of the only three candidates, and the temperature.
 LOGPROBS = {"red": -0.105, "blue": -2.813, "green": -3.507}
@@ -11,25 +20,40 @@ TOKEN, TEMPERATURE = "blue", 2.0
 BICYCLE = r"\b(bicycle|bike)s?\b"
 COLOUR = r"colou?r|paint|hue|shade|look"
 ITS = rf"{BICYCLE}|\b(it|its|that|one|mine)\b"
-DENIED = r"(\b(not|never)\b|n['’]t\b)[^,;]*\borange\b"
-PER_SECOND = r"(tokens?|tok|t)? ?(/|per) ?s(ec(onds?)?)?"
+DENIED = r"(\b(not|never|no longer|anything but)\b|n['’]t\b)((?!\bbut\b)[^,;])*\borange\b"
+# What is said of a bicycle is looked for part by part; it takes no grammar of English, so a rare
+# wording may be judged wrongly.
+PARTS = r"[,;]|\b(?:and|while|whereas|but)\b"
+OWNER = r"\b(?:my|the|an?|our|your|his|her|their)\s+"
+NOT_ITS = rf"{OWNER}(?!colou?r|paint|frame)\w+ (?:(?:is|was|looks) )?(?:\w+ )?orange\b"
+FRUIT = (
+    r"\borange (?:juice|jam|soda|peel|tree|cake|marmalade|lemonade)|"
+    r"\b(?:like|love|eat|hate|drink)s? (?:an )?orange\b"
+)
+OTHER_COLOUR = (
+    rf"{BICYCLE}.* is (?:\w+ )?(red|green|blue|yellow|black|white|grey|gray|pink|purple|brown)\b"
+)
+DENIED_QUESTION = r"colou?r.*\bnot\b|\bmy (?!friend|dear)\w+\W*$"
+PER_SECOND = r"(tokens?|tok|t)?(/|per|a)s(ec(onds?)?)?|tps"
 
 
 def check_speed(arrivals: list[float], ttft: object, tokens_per_second: object) -> Verdict:
     """Exercise 1: TTFT and tokens a second from the arrival times, in seconds, of the tokens."""
     if is_blank(ttft) or is_blank(tokens_per_second):
         return BLANK
-    if not isinstance(arrivals, list) or len(arrivals) < 2:
+    if not isinstance(arrivals, list) or len(arrivals) < 2 or not _is_rising(arrivals):
         return wrong("Keep the list of the exercise: run the cell that sets it again.")
     first = _read_seconds(ttft)
-    speed = read_number(tokens_per_second, PER_SECOND)
-    if first is None:
-        return wrong(f"{ttft!r} is no time: give `ttft` in seconds, as a number.")
-    if not math.isclose(first, arrivals[0], rel_tol=0.01):
-        return wrong(f"`ttft` is not {ttft}: {_explain_ttft(first, arrivals)}")
-    if speed is None:
-        return wrong(f"{tokens_per_second!r} is no number: give tokens a second.")
     expected = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0])
+    speed = read_number(
+        tokens_per_second, PER_SECOND, lambda number: math.isclose(number, expected, rel_tol=0.01)
+    )
+    if first is None:
+        return wrong(f"{show(ttft)} is no time: give `ttft` in seconds, as a number.")
+    if not math.isclose(first, arrivals[0], rel_tol=0.01):
+        return wrong(f"`ttft` is not {show(ttft)}: {_explain_ttft(first, arrivals)}")
+    if speed is None:
+        return wrong(f"{show(tokens_per_second)} is no number: give tokens a second.")
     if math.isclose(speed, expected, rel_tol=0.01):
         return right(f"{arrivals[0] * 1000:.0f} ms of silence, then {expected:.0f} tokens/s.")
     return wrong(f"Not {speed:.10g} tokens/s: {_explain_speed(speed, arrivals)}")
@@ -47,6 +71,7 @@ def check_conversation(answer: object) -> Verdict:
         number = texts.index("") + 1
         return wrong(f'Message {number} has no text: write {{"role": …, "content": "…"}}.')
     roles = [message.get("role") for message in answer]
+    roles = [role if isinstance(role, str) else None for role in roles]
     start = 1 if roles[0] == "system" else 0
     if fault := _check_roles(roles[start:]):
         return wrong(fault)
@@ -57,14 +82,19 @@ def check_probability(answer: object) -> Verdict:
     """Exercise 3: the probability of one of three tokens at temperature 2."""
     if is_blank(answer):
         return BLANK
-    number = _read_probability(answer)
+    number = read_share(answer)
     if number is None:
-        return wrong(f"{answer!r} is no number: give a probability between 0 and 1.")
+        return wrong(f"{show(answer)} is no number: give a probability between 0 and 1.")
     expected = _soften(TEMPERATURE)[TOKEN]
     if math.isclose(number, expected, abs_tol=0.001):
         known = math.exp(LOGPROBS[TOKEN])
         return right(f"{expected:.1%}, three times the {known:.1%} that the model gave it.")
     return wrong(f"Not {number:.6g}: {_explain_probability(number)}")
+
+
+def _is_rising(arrivals: list) -> bool:
+    numbers = all(isinstance(one, int | float) for one in arrivals)
+    return numbers and arrivals[0] < arrivals[-1]
 
 
 def _explain_ttft(first: float, arrivals: list[float]) -> str:
@@ -115,7 +145,7 @@ def _check_who_says_orange(texts: list[str], start: int) -> Verdict:
         return wrong(f"The colour is also given away here: {leaks[0]!r}")
     if re.search(BICYCLE, second, re.IGNORECASE):
         return wrong(f"The second user turn is to be about something else: {second!r}")
-    if not (re.search(COLOUR, last, re.IGNORECASE) and re.search(ITS, last, re.IGNORECASE)):
+    if not _asks_colour(last.lower()):
         return wrong(f"The last turn does not ask for the bicycle's colour: {last!r}")
     return right("Only the first turn knows: cut it from the list and no model can answer.")
 
@@ -124,8 +154,28 @@ def _tells_orange(text: str) -> bool:
     """True if a text about a bicycle has a sentence that says orange, not asks or denies it."""
     sentences = re.findall(r"[^.!?]+[.!?]?", text.lower())
     says = [one for one in sentences if re.search(r"\borange\b", one) and not one.endswith("?")]
-    told = any(not re.search(DENIED, one) for one in says)
+    told = any(not re.search(DENIED, one) and _is_about_bicycle(one) for one in says)
     return told and re.search(BICYCLE, text, re.IGNORECASE) is not None
+
+
+def _is_about_bicycle(sentence: str) -> bool:
+    """False if a sentence calls another thing orange, the bicycle another colour, or has fruit."""
+    parts = re.split(PARTS, sentence)
+    orange = [part for part in parts if re.search(r"\borange\b", part)]
+    others = [part for part in parts if part not in orange and re.search(OTHER_COLOUR, part)]
+    fits = [
+        part
+        for part in orange
+        if not re.search(FRUIT, part) and (re.search(BICYCLE, part) or not re.search(NOT_ITS, part))
+    ]
+    return bool(fits) and not others
+
+
+def _asks_colour(text: str) -> bool:
+    """True if a text in small letters asks for the colour of the bicycle, or of "it"."""
+    if not re.search(COLOUR, text) or not re.search(ITS, text):
+        return False
+    return re.search(BICYCLE, text) is not None or not re.search(DENIED_QUESTION, text)
 
 
 def _explain_probability(number: float) -> str:
@@ -163,15 +213,8 @@ def _read_text(message: dict) -> str:
 
 def _read_seconds(answer: object) -> float | None:
     """Seconds from 0.21, '0.21 s' or '210 ms'."""
-    if isinstance(answer, str) and answer.strip().endswith("ms"):
-        milliseconds = read_number(answer, "ms")
+    milli = "ms(ec)?|milli ?seconds?"
+    if isinstance(answer, str) and re.search(rf"({milli})\W*$", answer, re.IGNORECASE):
+        milliseconds = read_number(answer, milli)
         return None if milliseconds is None else milliseconds / 1000
     return read_number(answer, r"s(ec(onds?)?)?")
-
-
-def _read_probability(answer: object) -> float | None:
-    """A share of 1 from 0.179 or '17.9 %'."""
-    if isinstance(answer, str) and answer.strip().endswith("%"):
-        percent = read_number(answer, "%")
-        return None if percent is None else percent / 100
-    return read_number(answer, "")

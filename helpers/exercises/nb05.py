@@ -9,7 +9,16 @@ from functools import cache
 from PIL import Image
 
 from helpers.clips import sample_frames
-from helpers.exercises import BLANK, Verdict, is_blank, read_number, read_user_parts, right, wrong
+from helpers.exercises import (
+    BLANK,
+    Verdict,
+    is_blank,
+    read_number,
+    read_user_parts,
+    right,
+    show,
+    wrong,
+)
 from helpers.places import MEDIA
 
 # Exercise 1: 100 frames of 640×352 px. 32 are taken, in 16 pairs of 20 × 11 cells.
@@ -27,15 +36,16 @@ WRONG_COSTS = {
 # Exercise 2: the seconds of the four frames, and how far from them a label may lie.
 SECONDS = (1, 3, 5, 7)
 NEAR = 0.3
-NUMBER = r"((?<!\w)-?\d+(?:\.\d+)?)"
-TIME = NUMBER + r"\s*s(?:ec\w*)?\b"
+NUMBER = r"((?<![\w.,])-?\d+(?:[.,]\d+)?)"
+TIME = NUMBER + r"\s*(m(?:illi)?)?\s?s(?:ec\w*)?\b"
+COUNTED = rf"\b(?:picture|frame|image)\s*{NUMBER}|(?:\bof\s|/)\s*(?:a clip of )?(?:{TIME}|{NUMBER})"
 
 
 def check_cost(answer: object) -> Verdict:
     """Exercise 1: the visual tokens of a clip of 4 s, 25 frames a second, 640×352 px."""
     if is_blank(answer):
         return BLANK
-    tokens = read_number(answer, "(visual)?tokens?")
+    tokens = read_number(answer, "(visual)?tokens?", lambda number: number == COST)
     if tokens is None:
         return wrong("`answer` is to be one number, the visual tokens of the clip.")
     if tokens == COST:
@@ -93,7 +103,7 @@ def _split_parts(parts: list) -> tuple[list[str], list[Image.Image], str]:
             pictures.append(_read_picture(part))
             text = ""
         else:
-            raise ValueError(f'A part has the type {kind!r}: use "text" and "image_url".')
+            raise ValueError(f'A part has the type {show(kind)}: use "text" and "image_url".')
     return labels, pictures, text.strip()
 
 
@@ -137,9 +147,19 @@ def _shrink(picture: Image.Image) -> bytes:
 
 
 def _read_seconds(text: str) -> list[float]:
-    """The numbers before "s" or "seconds"; without such, the last number in the text."""
-    found = re.findall(TIME, text, re.IGNORECASE) or re.findall(NUMBER, text)[-1:]
-    return [float(number) for number in found]
+    """The numbers before "s" or "ms", in seconds; without such, the last number in the text.
+
+    Which picture it is, and of how many or how long a clip, is left aside.
+    """
+    rest = re.sub(COUNTED, " ", text, flags=re.IGNORECASE)
+    for told in (rest, text):
+        times = re.findall(TIME, told, re.IGNORECASE)
+        times = times or [(number, "") for number in re.findall(NUMBER, told)[-1:]]
+        if times:
+            return [
+                float(number.replace(",", ".")) / (1000 if milli else 1) for number, milli in times
+            ]
+    return []
 
 
 def _has_words(text: str) -> bool:

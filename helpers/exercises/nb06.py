@@ -1,19 +1,19 @@
 """Checks for the exercises of notebook 06, Reason over video offline."""
 
-import ast
 import contextlib
 import io
 import re
 import warnings
-from importlib.util import find_spec
+from numbers import Integral, Real
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from helpers.errors import CourseError
-from helpers.exercises import BLANK, Verdict, is_blank, right, wrong
-from helpers.memory import Plan, make_card, plan_memory, read_settings
+from helpers.exercises import BLANK, ODD_VALUE, Verdict, is_blank, right, show, wrong
+from helpers.exercises.commands import list_engine_arguments
+from helpers.memory import UNPLANNED, Plan, make_card, plan_memory, read_settings
 from helpers.places import GIB, MEDIA
 from helpers.shapes import QWEN3_VL_4B
 
@@ -23,6 +23,13 @@ CARD = make_card("RTX 5090", 31.84)
 OFFLINE = {"max_num_batched_tokens": 8192, "max_num_seqs": 256}
 NEEDED = 2_090 + 1_000
 WHOLE = 262_144
+KINDS = {"int": (Integral, "a whole number"), "float": (Real, "a number"), "bool": (Real, "a bool")}
+SPOILT = {
+    ("load_format", "dummy"): "fills the model with random numbers: it starts and writes nonsense",
+    ("skip_tokenizer_init", True): "leaves out the tokenizer, which the question needs",
+    ("language_model_only", True): "refuses clips, and the request is one",
+    ("runner", "pooling"): "makes an engine that writes no text",
+}
 
 # Exercise 2
 CLIP = MEDIA / "traffic_light.mp4"
@@ -39,9 +46,10 @@ def check_engine(answer: object) -> Verdict:
         return wrong("`answer` is to be a dictionary such as {'seed': 0}, names as text.")
     if fault := _find_name_fault(answer) or _find_value_fault(answer):
         return wrong(fault)
+    planned = {name: value for name, value in answer.items() if name not in UNPLANNED}
     try:
-        plan = plan_memory(QWEN3_VL_4B, read_settings(OFFLINE | answer), card=CARD)
-    except (CourseError, TypeError) as error:
+        plan = plan_memory(QWEN3_VL_4B, read_settings(OFFLINE | planned), card=CARD)
+    except (CourseError, *ODD_VALUE) as error:
         return wrong(str(error))
     if fault := _find_plan_fault(plan):
         return wrong(fault)
@@ -54,7 +62,7 @@ def check_engine(answer: object) -> Verdict:
 def _find_name_fault(answer: dict) -> str:
     if "model" in answer:
         return "Leave the model out: LLM(model=…, **answer) names it already."
-    for name in sorted(set(answer) - (_list_engine_arguments() or set(answer))):
+    for name in sorted(set(answer) - (list_engine_arguments().keys() or set(answer))):
         if "-" in name:
             return f"{name!r} is the server's spelling: in Python it is {_spell(name)!r}."
         return f"LLM has no argument {name!r}: look at how it is spelled."
@@ -75,26 +83,53 @@ def _find_value_fault(answer: dict) -> str:
             f"{WHOLE * QWEN3_VL_4B.token_bytes(2) / GIB:.0f} GiB of KV cache to start."
         )
     if isinstance(length, bool) or not isinstance(length, int):
-        return f"max_model_len is to be a whole number of tokens, not {length!r}."
+        return f"max_model_len is to be a whole number of tokens, not {show(length)}."
     if length < NEEDED:
         return (
-            f"max_model_len={length} is too short: prompt and reply together are {NEEDED:,} tokens."
+            f"max_model_len={show(length)} is too short: prompt and reply together are {NEEDED:,} "
+            "tokens."
         )
     if isinstance(share, bool) or not isinstance(share, int | float):
-        return f"gpu_memory_utilization is to be a number between 0 and 1, not {share!r}."
+        return f"gpu_memory_utilization is to be a number between 0 and 1, not {show(share)}."
     if not 0 < share <= 1:
-        return f"gpu_memory_utilization is a share of the card, above 0 and at most 1, not {share}."
+        return (
+            "gpu_memory_utilization is a share of the card, above 0 and at most 1, not "
+            f"{show(share)}."
+        )
     if limits is not None and not isinstance(limits, dict):
-        return f"limit_mm_per_prompt is to be a dictionary, not {limits!r}."
+        return f"limit_mm_per_prompt is to be a dictionary, not {show(limits)}."
     return _find_needless(answer)
 
 
 def _find_needless(answer: dict) -> str:
-    cards = answer.get("tensor_parallel_size", 1)
-    if cards != 1 or isinstance(cards, bool):
-        return f"tensor_parallel_size={cards!r}: there is one card, so it is 1, or left out."
-    if answer.get("trust_remote_code"):
+    for name in ("tensor_parallel_size", "pipeline_parallel_size"):
+        if show(answer.get(name, 1)) not in ("1", "None"):
+            return f"{name}={show(answer[name])}: there is one card, so it is 1, or left out."
+    if show(answer.get("trust_remote_code")) not in ("None", "False", "0"):
         return "trust_remote_code lets code from the model's folder run, and nothing here needs it."
+    for (name, value), harm in SPOILT.items():
+        if show(answer.get(name)) == show(value):
+            return f"{name}={value!r} {harm}."
+    for name, default in UNPLANNED.items():
+        if show(answer.get(name)) not in (show(default), "None", "{}", "1", "False", "0", "0.0"):
+            return (
+                f"This check cannot judge {name}: the memory depends on it, and the course's "
+                "planner does not know how. Your engine may well start; here leave it out."
+            )
+    return _find_wrong_kind(answer)
+
+
+def _find_wrong_kind(answer: dict) -> str:
+    """The first argument that is to be a number or a bool and is none; '' where all are right."""
+    for name, annotation in list_engine_arguments().items():
+        wanted = set(re.findall(r"\w+", annotation)) - {"Optional", "Union", "None"}
+        value = answer.get(name)
+        if value is None or not wanted or not wanted <= KINDS.keys():
+            continue
+        fits = any(isinstance(value, KINDS[kind][0]) for kind in wanted)
+        if not fits or (isinstance(value, bool) and "bool" not in wanted):
+            kinds = " or ".join(KINDS[kind][1] for kind in sorted(wanted))
+            return f"{name} is to be {kinds}, not {show(value)}."
     return ""
 
 
@@ -111,21 +146,6 @@ def _find_plan_fault(plan: Plan) -> str:
             "0.9 is plenty."
         )
     return f"It does not start: {plan.reason}" if plan.shortage else ""
-
-
-def _list_engine_arguments() -> set[str]:
-    """The names that `LLM` accepts beside `model`, read in vLLM's source: importing it is slow.
-
-    Empty on the remote place, which has no vLLM.
-    """
-    found = find_spec("vllm")
-    if found is None:
-        return set()
-    folder = Path(found.origin).parent
-    tree = ast.parse((folder / "engine" / "arg_utils.py").read_text(encoding="utf-8"))
-    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
-    fields = next(node for node in classes if node.name == "EngineArgs").body
-    return {field.target.id for field in fields if isinstance(field, ast.AnnAssign)}
 
 
 def check_clip_messages(answer: object) -> Verdict:
@@ -159,8 +179,13 @@ def check_clip_messages(answer: object) -> Verdict:
 
 def _find_clip_part(answer: object) -> dict:
     """The one clip part of the messages; raises ValueError with what is wrong."""
-    if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
+    if not isinstance(answer, list | tuple) or not all(isinstance(one, dict) for one in answer):
         raise ValueError("`answer` is to be a list of messages, each a dictionary.")
+    if any(isinstance(one.get("content"), tuple) for one in answer):
+        raise ValueError(
+            'A "content" is a tuple: process_vision_info looks into lists alone and would miss '
+            "the clip, so write square brackets."
+        )
     contents = [one.get("content") for one in answer if one.get("role") == "user"]
     parts = [part for content in contents if isinstance(content, list) for part in content]
     parts = [part for part in parts if isinstance(part, dict)]
@@ -191,15 +216,20 @@ def _check_clip_path(video: object) -> None:
     if isinstance(video, list | tuple):
         raise ValueError("Give the file's path: lists of frames are rounded to 64 px in 0.0.14.")
     if not isinstance(video, str):
-        raise ValueError(f"The path is to be a text: str(MEDIA / {CLIP.name!r}), not {video!r}.")
+        raise ValueError(
+            f"The path is to be a text: str(MEDIA / {CLIP.name!r}), not {show(video)}."
+        )
     path = Path(url2pathname(urlsplit(video).path) if video.startswith("file://") else video)
-    if not path.is_file():
-        raise ValueError(f"There is no file {video}: use str(MEDIA / {CLIP.name!r}).")
-    if not path.samefile(CLIP):
+    try:
+        is_ours = path.samefile(CLIP)
+    except OSError:
+        missing = f"There is no file {show(video)}: use str(MEDIA / {CLIP.name!r})."
+        raise ValueError(missing) from None
+    if not is_ours:
         raise ValueError(f"The clip is {path.name}; {CLIP.name} is wanted.")
 
 
-def _read_clip(answer: list) -> tuple:
+def _read_clip(answer: list | tuple) -> tuple:
     """What `process_vision_info` makes of the messages: (frames, metadata) of the clip."""
     try:
         from qwen_vl_utils import process_vision_info
@@ -240,7 +270,7 @@ def check_is_cut(answer: object) -> Verdict:
     for why, text, tokens, reason in OUTPUTS:
         try:
             verdict = bool(answer(_make_output(text, tokens, reason)))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return wrong(
                 f"Your function stops with {type(error).__name__}: {error}. It is given what "
                 "generate returns; the reply is in output.outputs[0]."

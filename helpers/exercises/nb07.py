@@ -1,10 +1,18 @@
 """Checks for the exercises of notebook 07, Count tokens and memory."""
 
-import re
 from collections.abc import Mapping
 
 from helpers.errors import CourseError
-from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
+from helpers.exercises import (
+    BLANK,
+    ODD_VALUE,
+    Verdict,
+    is_blank,
+    read_number,
+    read_size,
+    right,
+    wrong,
+)
 from helpers.memory import Settings, make_card, plan_memory
 from helpers.shapes import QWEN3_VL_4B
 from helpers.tokens import TokenError, image_tokens, plan_clip
@@ -36,7 +44,7 @@ def check_scan(answer: object) -> Verdict:
     """Exercise 1: the visual tokens of a page of 2480×3508 px."""
     if is_blank(answer):
         return BLANK
-    tokens = read_number(answer, "tokens?")
+    tokens = read_number(answer, "(visual)?tokens?", lambda number: number == SCAN_TOKENS)
     if tokens is None:
         return wrong("`answer` is to be one number, the visual tokens of the page.")
     if tokens == SCAN_TOKENS:
@@ -50,7 +58,7 @@ def check_clip_size(answer: object) -> Verdict:
     """Exercise 2: a size at which 90 s of 16:9 cost at most 7,168 tokens, and not far less."""
     if is_blank(answer):
         return BLANK
-    size = _read_size(answer)
+    size = read_size(answer)
     if size is None:
         return wrong("`answer` is to be two whole numbers, (width, height) in pixels.")
     width, height = size
@@ -86,7 +94,7 @@ def check_settings(answer: object) -> Verdict:
         return wrong("`answer` is to be Settings(...), as in the cells above.")
     try:
         return _judge_settings(answer)
-    except CourseError as error:
+    except (CourseError, *ODD_VALUE) as error:
         return wrong(str(error))
 
 
@@ -112,15 +120,3 @@ def _judge_settings(settings: Settings) -> Verdict:
             f"{many} requests fit, but the plan warns. {plan.tight} What needs fewer graphs?"
         )
     return right(f"{plan.kv_tokens:,} tokens of KV cache: {many} requests of {LENGTH:,} at once.")
-
-
-def _read_size(answer: object) -> tuple[int, int] | None:
-    """Two whole numbers from a pair, or from "352×198"."""
-    if isinstance(answer, str):
-        answer = re.split(r"\s*[x×,]\s*", answer.replace("px", "").strip(" ()[]"))
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        return None
-    sides = [read_number(side, "px") for side in answer]
-    if any(side is None or side < 1 or side != int(side) for side in sides):
-        return None
-    return int(sides[0]), int(sides[1])

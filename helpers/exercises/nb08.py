@@ -1,14 +1,24 @@
 """Checks for the exercises of notebook 08, Tune the parameters."""
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass, replace
 from typing import Any
 
 from helpers.errors import CourseError
-from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
-from helpers.memory import Plan, make_card, plan_memory
+from helpers.exercises import (
+    BLANK,
+    ODD_VALUE,
+    Verdict,
+    is_blank,
+    read_size,
+    read_words,
+    right,
+    show,
+    wrong,
+)
+from helpers.exercises.commands import list_flags, read_flags, read_whole
+from helpers.memory import UNPLANNED, Plan, make_card, plan_memory
 from helpers.memory_terms import Settings
 from helpers.places import read_value
 from helpers.shapes import QWEN3_VL_4B
@@ -38,16 +48,17 @@ MOST = 500
 CARD = make_card("RTX 5090", 31.84)
 REQUESTS, LENGTH, SHARE = 60, 2048, 0.90
 FLAGS = set(asdict(Settings())) - {"cpu_space"}
+OTHER_FLAGS = {"host", "port", "served_model_name", "api_key", "seed"}  # cost no memory
 
 
 def check_kept(answer: object) -> Verdict:
     """Exercise 1: the tokens that min_p=0.3 and top_p=0.8 leave of five."""
     if is_blank(answer):
         return BLANK
-    named = re.findall(r"\w+", answer) if isinstance(answer, str) else answer
-    if not isinstance(named, Iterable) or not all(isinstance(one, str) for one in named):
+    named = read_words(answer)
+    if named is None:
         return wrong("`answer` is to be the tokens that are left, such as {'cow', 'fox'}.")
-    kept = {one.strip().lower() for one in named}
+    kept = {word.strip(" ,;.&+/{}[]()").lower() for word in named} - {""}
     if kept == KEPT:
         return right("min_p=0.3 leaves cat, dog and cow; of their 0.85 the first two have 82 %.")
     for tokens, why in WRONG_TOKENS:
@@ -62,7 +73,7 @@ def check_size(answer: object) -> Verdict:
     """Exercise 2: a size of the shape 1920×1080 for at most 500 tokens, and not much less."""
     if is_blank(answer):
         return BLANK
-    size = _read_size(answer)
+    size = read_size(answer)
     if size is None:
         return wrong("`answer` is to be a width and a height in whole pixels, as in (640, 360).")
     width, height = size
@@ -87,7 +98,7 @@ def check_server(answer: object) -> Verdict:
     try:
         settings = _read_settings(answer)
         plan = plan_memory(QWEN3_VL_4B, settings, card=CARD, version="0.11.0")
-    except (CourseError, ValueError) as error:
+    except (CourseError, *ODD_VALUE) as error:
         return wrong(str(error))
     if trouble := _find_trouble(plan):
         return wrong(trouble)
@@ -131,18 +142,6 @@ def _list(tokens: Iterable[str]) -> str:
     return ", ".join(sorted(tokens)) or "nothing"
 
 
-def _read_size(answer: object) -> tuple[int, int] | None:
-    """A width and a height from (640, 360), [640, 360] or "640×360"."""
-    if isinstance(answer, str):
-        answer = re.split(r"\s*[x×,]\s*", answer.replace("px", "").strip(" ()[]"))
-    if not isinstance(answer, (list, tuple)) or len(answer) != 2:
-        return None
-    numbers = [read_number(side, "px") for side in answer]
-    if any(number is None or number != int(number) or number < 1 for number in numbers):
-        return None
-    return int(numbers[0]), int(numbers[1])
-
-
 def _read_settings(answer: object) -> Settings:
     """Settings, a dictionary of flags, or the words of a `vllm serve` command.
 
@@ -151,7 +150,7 @@ def _read_settings(answer: object) -> Settings:
     if is_dataclass(answer) and isinstance(answer, Settings):
         return answer
     if isinstance(answer, str):
-        answer = _split_command(answer)
+        answer = _read_command(answer)
     if not isinstance(answer, Mapping) or not all(isinstance(name, str) for name in answer):
         raise ValueError(
             "`answer` is to be a dictionary of flags or a command, as in {'max_model_len': 8192}."
@@ -163,34 +162,34 @@ def _read_settings(answer: object) -> Settings:
         if name in ("image", "video"):
             name, kind = "limit_mm_per_prompt", name
         if name not in FLAGS:
-            known = _list([*FLAGS, "image", "video"])
-            raise ValueError(f"{name!r} is no flag that the planner knows: {known}.")
+            _check_other_flag(name)
+            continue
         if name != "limit_mm_per_prompt":
             flags[name] = value
         elif kind or isinstance(value, Mapping):
             limit |= {kind: value} if kind else value
         else:
             wanted = "a mapping such as {'image': 1, 'video': 0} is wanted"
-            raise ValueError(f"limit_mm_per_prompt is {value!r}; {wanted}.")
+            raise ValueError(f"limit_mm_per_prompt is {show(value)}; {wanted}.")
     return replace(Settings(**flags), limit_mm_per_prompt=limit)
 
 
-def _split_command(command: str) -> dict[str, Any]:
+def _check_other_flag(name: str) -> None:
+    """Raise ValueError for a flag that is none, or that memory depends on."""
+    known = {flag.lstrip("-").replace("-", "_") for flag in list_flags()} | OTHER_FLAGS
+    if name in UNPLANNED or name not in known:
+        planned = _list([*FLAGS, "image", "video"])
+        raise ValueError(f"{show(name)} is no flag that the planner knows: {planned}.")
+
+
+def _read_command(command: str) -> dict[str, Any]:
     """The flags of a command and their values; JSON where it is JSON."""
-    try:
-        words = shlex.split(command.replace("\\\n", " "))
-    except ValueError:
-        raise ValueError("A quotation mark in the command is not closed.") from None
+    start = re.search(r"(^|\s)-", command)
+    if start is None:
+        raise ValueError(f"{show(command)} holds no flag: each begins with two hyphens.")
+    given = read_flags(command[start.start() :])
     flags: dict[str, Any] = {}
-    name = ""
-    for word in words:
-        if word.startswith("--"):
-            name, _, value = word.partition("=")
-            flags[name] = read_value(value or None)
-        elif name:
-            flags[name], name = read_value(word), ""
-        elif flags:
-            raise ValueError(f"{word!r} stands in the command without a flag before it.")
-    if not flags:
-        raise ValueError(f"{command!r} holds no flag: each begins with two hyphens.")
+    for name, text in given.items():
+        whole = read_whole(name, text)
+        flags[name] = read_value(text) if whole is None else whole
     return flags

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
-from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, show, wrong
 
 # Exercise 1: bytes of the 4B model in bf16 that a step reads, and of KV for a token of context.
 WEIGHTS, KV, CONTEXT = 8_044_544_000, 147_456, 8000
@@ -51,10 +52,10 @@ def check_balance(answer: object) -> Verdict:
     """Exercise 1: requests of 8,000 tokens whose KV is as large as the weights of a step."""
     if is_blank(answer):
         return BLANK
-    requests = read_number(answer, "(requests?)?(atonce)?")
+    requests = read_number(answer, "(requests?)?(atonce)?", _balances)
     if requests is None:
-        return wrong(f"{answer!r} is no number: give a number of requests.")
-    if BALANCE - 0.1 <= requests <= math.ceil(BALANCE):
+        return wrong(f"{show(answer)} is no number: give a number of requests.")
+    if _balances(requests):
         return right(
             f"{WEIGHTS / 1e9:.2f} GB of weights against {KV * CONTEXT / 1e9:.2f} GB of KV for each "
             "request: with seven at once the KV is more than half of what a step reads."
@@ -76,9 +77,18 @@ def check_highest_load(answer: object) -> Verdict:
         found, trouble = _call(answer, levels, most)
         if trouble:
             return wrong(f"Your function stops with {trouble} {meaning}.")
-        if found != expected or isinstance(found, bool):
-            return wrong(f"It returns {found!r} instead of {expected!r} {meaning}.")
+        if not _is_same(found, expected):
+            return wrong(f"It returns {show(found)} instead of {expected!r} {meaning}.")
     return right("Seven sweeps, seven right answers: errors and the slowest twentieth count.")
+
+
+def _balances(requests: float) -> bool:
+    return BALANCE - 0.1 <= requests <= math.ceil(BALANCE)
+
+
+def _is_same(found: object, expected: int | None) -> bool:
+    number = isinstance(found, Real) and not isinstance(found, bool)
+    return found is None if expected is None else number and found == expected
 
 
 def _call(
@@ -87,7 +97,7 @@ def _call(
     """Return what the learner's function returns, and its exception in words, or ''."""
     try:
         return answer(list(levels), most), ""
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return None, f"{type(error).__name__} ({error})"
 
 
