@@ -6,6 +6,7 @@ import math
 import pytest
 
 from helpers.exercises import commands, nb02
+from helpers.places import find_place
 from tests.conftest import ROOT
 
 LOG_LINES = (
@@ -167,3 +168,11 @@ def test_ways_right(ways: dict) -> None:
 def test_ways_wrong(ways: object, hint: str) -> None:
     verdict = nb02.check_ways(ways)
     assert not verdict and hint in verdict.text, verdict.text
+
+
+@pytest.mark.parametrize("place", ["gpu", "cpu"])
+def test_the_flags_of_the_course_are_flags(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_PLACE", place)
+    flags = find_place().flags
+    words = [word for flag in flags for word in flag.words]
+    assert commands.read_flags(words) == {flag.name: flag.value for flag in flags}

@@ -38,6 +38,8 @@ def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> 
         "cat, dog",
         "cat dog",
         "cat and dog",
+        "cat,dog",
+        "dog/cat",
         "{'cat', 'dog'}",
         "The tokens cat & dog.",
         np.array(["cat", "dog"]),

@@ -28,12 +28,13 @@ OWNER = r"\b(?:my|the|an?|our|your|his|her|their)\s+"
 NOT_ITS = rf"{OWNER}(?!colou?r|paint|frame)\w+ (?:(?:is|was|looks) )?(?:\w+ )?orange\b"
 FRUIT = (
     r"\borange (?:juice|jam|soda|peel|tree|cake|marmalade|lemonade)|"
-    r"\b(?:like|love|eat|hate|drink)s? (?:an )?orange\b"
+    r"\b(?:like|love|eat|hate|drink)s? (?:an )?orange\b(?! bi)"
 )
 OTHER_COLOUR = (
     rf"{BICYCLE}.* is (?:\w+ )?(red|green|blue|yellow|black|white|grey|gray|pink|purple|brown)\b"
 )
-DENIED_QUESTION = r"colou?r.*\bnot\b|\bmy (?!friend|dear)\w+\W*$"
+OTHER_QUESTION = r"colou?r.*\bnot\b|\bmy (?!friend|dear)\w+\W*$"
+ASKS_NOT = r"(?<!\bor )\bnot\W*$"
 PER_SECOND = r"(tokens?|tok|t)?(/|per|a)s(ec(onds?)?)?|tps"
 
 
@@ -173,9 +174,9 @@ def _is_about_bicycle(sentence: str) -> bool:
 
 def _asks_colour(text: str) -> bool:
     """True if a text in small letters asks for the colour of the bicycle, or of "it"."""
-    if not re.search(COLOUR, text) or not re.search(ITS, text):
+    if not re.search(COLOUR, text) or not re.search(ITS, text) or re.search(ASKS_NOT, text):
         return False
-    return re.search(BICYCLE, text) is not None or not re.search(DENIED_QUESTION, text)
+    return re.search(BICYCLE, text) is not None or not re.search(OTHER_QUESTION, text)
 
 
 def _explain_probability(number: float) -> str:

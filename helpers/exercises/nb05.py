@@ -36,7 +36,7 @@ WRONG_COSTS = {
 # Exercise 2: the seconds of the four frames, and how far from them a label may lie.
 SECONDS = (1, 3, 5, 7)
 NEAR = 0.3
-NUMBER = r"((?<![\w.,])-?\d+(?:[.,]\d+)?)"
+NUMBER = r"((?<![\w.])-?\d+(?:[.,]\d+)?(?![.,]?\d))"
 TIME = NUMBER + r"\s*(m(?:illi)?)?\s?s(?:ec\w*)?\b"
 COUNTED = rf"\b(?:picture|frame|image)\s*{NUMBER}|(?:\bof\s|/)\s*(?:a clip of )?(?:{TIME}|{NUMBER})"
 
