@@ -89,9 +89,13 @@ def test_right_engine(answer: dict) -> None:
         ({"max_model_len": 8192, "seed": "0"}, "seed is to be a whole number, not '0'"),
         ({"max_model_len": 8192, "seed": True}, "seed is to be a whole number"),
         ({"max_model_len": 8192, "mm_processor_cache_gb": "4"}, "_gb is to be a number"),
-        ({"max_model_len": 8192, "disable_log_stats": "no"}, "disable_log_stats is to be a bool"),
+        (
+            {"max_model_len": 8192, "disable_log_stats": "no"},
+            "disable_log_stats is to be True or False",
+        ),
         ({"max_model_len": 8192, "mm_processor_kwargs": {"fps": 1}}, "cannot judge mm_processor"),
         ({"max_model_len": 8192, "cpu_offload_gb": 4}, "cannot judge cpu_offload_gb"),
+        ({"max_model_len": 8192, "cpu_offload_gb": 1}, "cannot judge cpu_offload_gb"),
         ({"max_model_len": 8192, "pipeline_parallel_size": 2}, "one card"),
     ],
 )

@@ -23,7 +23,11 @@ CARD = make_card("RTX 5090", 31.84)
 OFFLINE = {"max_num_batched_tokens": 8192, "max_num_seqs": 256}
 NEEDED = 2_090 + 1_000
 WHOLE = 262_144
-KINDS = {"int": (Integral, "a whole number"), "float": (Real, "a number"), "bool": (Real, "a bool")}
+KINDS = {
+    "int": (Integral, "a whole number"),
+    "float": (Real, "a number"),
+    "bool": (Real, "True or False"),
+}
 SPOILT = {
     ("load_format", "dummy"): "fills the model with random numbers: it starts and writes nonsense",
     ("skip_tokenizer_init", True): "leaves out the tokenizer, which the question needs",
@@ -110,13 +114,17 @@ def _find_needless(answer: dict) -> str:
     for (name, value), harm in SPOILT.items():
         if show(answer.get(name)) == show(value):
             return f"{name}={value!r} {harm}."
+    return _find_unplanned(answer) or _find_wrong_kind(answer)
+
+
+def _find_unplanned(answer: dict) -> str:
     for name, default in UNPLANNED.items():
-        if show(answer.get(name)) not in (show(default), "None", "{}", "1", "False", "0", "0.0"):
+        if show(answer.get(name)) not in (show(default), "None", "{}", "0.0"):
             return (
                 f"This check cannot judge {name}: the memory depends on it, and the course's "
                 "planner does not know how. Your engine may well start; here leave it out."
             )
-    return _find_wrong_kind(answer)
+    return ""
 
 
 def _find_wrong_kind(answer: dict) -> str:
