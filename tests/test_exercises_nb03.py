@@ -126,6 +126,8 @@ GOOD = ("My bicycle is orange.", "Nice.", "Name a fruit.", "A pear.", "What colo
         talk("My car is blue and my bicycle is orange.", *GOOD[1:]),
         talk("My car and my bicycle are orange.", *GOOD[1:]),
         talk("I love orange bikes and have one.", *GOOD[1:]),
+        talk("I bought a bicycle. It is a lovely orange.", *GOOD[1:]),
+        talk(*GOOD[:4], "Do you know the colour of that one, or not?"),
         talk("My bicycle, which I bought last year, is bright orange.", *GOOD[1:]),
         talk("I own a bicycle. The colour is orange, and the saddle is black.", *GOOD[1:]),
         talk("Near my blue car stands an orange mountain bike!", *GOOD[1:]),

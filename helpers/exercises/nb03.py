@@ -24,6 +24,7 @@ DENIED = r"(\b(not|never|no longer|anything but)\b|n['’]t\b)((?!\bbut\b)[^,;])
 # What is said of a bicycle is looked for part by part; it takes no grammar of English, so a rare
 # wording may be judged wrongly.
 PARTS = r"[,;]|\b(?:and|while|whereas|but)\b"
+IT = rf"{BICYCLE}|\bits?\b"
 OWNER = r"\b(?:my|the|an?|our|your|his|her|their)\s+"
 NOT_ITS = rf"{OWNER}(?!colou?r|paint|frame)\w+ (?:(?:is|was|looks) )?(?:\w+ )?orange\b"
 FRUIT = (
@@ -33,7 +34,7 @@ FRUIT = (
 OTHER_COLOUR = (
     rf"{BICYCLE}.* is (?:\w+ )?(red|green|blue|yellow|black|white|grey|gray|pink|purple|brown)\b"
 )
-OTHER_QUESTION = r"colou?r.*\bnot\b|\bmy (?!friend|dear)\w+\W*$"
+OTHER_QUESTION = r"colou?r.*(?<!\bor )\bnot\b|\bmy (?!friend|dear)\w+\W*$"
 ASKS_NOT = r"(?<!\bor )\bnot\W*$"
 PER_SECOND = r"(tokens?|tok|t)?(/|per|a)s(ec(onds?)?)?|tps"
 
@@ -167,7 +168,7 @@ def _is_about_bicycle(sentence: str) -> bool:
     fits = [
         part
         for part in orange
-        if not re.search(FRUIT, part) and (re.search(BICYCLE, part) or not re.search(NOT_ITS, part))
+        if not re.search(FRUIT, part) and (re.search(IT, part) or not re.search(NOT_ITS, part))
     ]
     return bool(fits) and not others
 

@@ -30,10 +30,10 @@ WRONG_REPLIES = (
     ("", "it is empty"),
 )
 FEWEST_LETTERS = 6  # of a question without a question mark: "Which?" is one, "Same" is none
-# How a text without a question mark begins that wants nothing. Other statements pass.
+# How a clause begins that asks nothing; a text of such alone is no question. Others pass.
 STATEMENT = (
     r"\W*(thank|hello\b|hi\b|hey\b|bye|good(bye| (morning|evening|night|day|work))|well done|"
-    r"(here|this|that|these|those|they|it)( is| are)\b|(very )?(nice|great)\b)"
+    r"(here|this|that|these|those|they)( is| are)\b|(very )?(nice|great)\b)"
 )
 
 
@@ -83,8 +83,10 @@ def _is_question(text: str) -> bool:
     """True for a text with a question mark, or a request long enough to be one and no label."""
     letters = sum(sign.isalpha() for sign in text)
     asks = "?" in text or "？" in text or letters >= FEWEST_LETTERS
-    says = re.match(STATEMENT, text, re.IGNORECASE) and "?" not in text
-    return letters > 1 and asks and not text.strip().endswith(":") and not says
+    clauses = [clause for clause in re.split("[.!,;:]", text) if re.search(r"\w", clause)]
+    says = all(re.match(STATEMENT, clause, re.IGNORECASE) for clause in clauses)
+    label = text.strip().endswith(":") or (says and not re.search("[?？]", text))
+    return letters > 1 and asks and not label
 
 
 def _name_part(part: object) -> str:
