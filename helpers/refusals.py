@@ -398,7 +398,7 @@ CONNECTIONS = (
         r"Connection error|ConnectError|Connect call failed|[Cc]onnection ?refused|actively "
         r"refused",
         "No server answers: start it (notebook 02), or look in its log (server.log_path) if it was "
-        "running a moment ago; if it runs elsewhere, ask whoever runs it.",
+        "running a moment ago; a server elsewhere is a question to whoever runs it.",
     ),
 )
 
