@@ -74,16 +74,21 @@ def find_cause(log: str, exit_code: int | None = None) -> str:
     number = _find_code(lines) if failed else _find_signal(lines, exit_code)
     if number in STOPS:
         return SIGNALS[number]
-    if _was_ready(lines) and not failed and not number and _was_stopped(lines, exit_code):
+    lost = any("EngineDeadError" in line.words for line in lines)  # all that 0.32 says of a kill
+    if _was_ready(lines) and not (failed or number or lost) and _was_stopped(lines, exit_code):
         return SIGNALS[15]
     errors = find_errors(lines)
     likely = [e for e in errors if not (e.survived or (number and _is_aside(e)))]
     cause = ask_rules(likely, log) or SIGNALS.get(number, "")
     if not cause and any(e.words.startswith("KeyboardInterrupt") for e in errors):
         return SIGNALS[2]
+    if not cause and lost and all(REPORT.search(e.words) for e in errors if e.kind != "message"):
+        cause = SIGNALS[9]
     if not cause:
         cause = _say_unknown(lines, errors, exit_code)
-    if _was_ready(lines) and (number or not all(e.process.startswith("API") for e in errors)):
+    if _was_ready(lines) and (
+        number or lost or not all(e.process.startswith("API") for e in errors)
+    ):
         return f"The engine died while the server was answering, for everybody: {cause}"
     return cause
 

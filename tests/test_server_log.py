@@ -869,3 +869,22 @@ def test_no_memory_for_the_cache_of_a_processor() -> None:
     log = BEGIN.splitlines()[0].replace("cuda", "cpu") + "\n" + log.replace(" REST", " -0.5")
     cause = find_cause(log + END, 1)
     assert "main memory" in cause and not re.search(r"0\.0 GiB|video|smaller", cause)
+
+
+def test_an_engine_that_was_killed_under_0_32() -> None:
+    """All that 0.32 writes of it; then the server ends itself in good order, with code 0."""
+    error = "(APIServer pid=23874) ERROR 11-28 03:47:12 [async_llm.py:906] "
+    log = (
+        "(APIServer pid=9) INFO 11-28 03:46:12 [api_server.py:1] vLLM API server version 0.32.0\n"
+        "INFO:     Application startup complete.\n"
+        f"{error}AsyncLLM output_handler failed.\n"
+        f"{error}Traceback (most recent call last):\n"
+        f'{error}  File "core_client.py", line 1235, in get_output_async\n'
+        f"{error}    raise self._format_exception(outputs) from None\n"
+        f"{error}vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See "
+        "stack trace (above) for the root cause.\n"
+        "INFO:     Shutting down\nINFO:     Finished server process [23874]\n"
+    )
+    said = find_cause(log, 0)
+    assert said.startswith("The engine died while")
+    assert "system killed" in said
