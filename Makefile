@@ -35,7 +35,7 @@ check: setup ## Run the fast tests, lint and format (two to three minutes)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest -m "not slow"
 
 record: setup ## Run all notebooks and save their outputs
-	@$(BIN)/python tests/record.py
+	@$(BIN)/python notebooks/record.py
 
 eval-pocket: setup ## Ask the running server (make serve) the pocket model's held-out questions
 	@$(BIN)/python -m pocket_model.evaluate

@@ -1,8 +1,7 @@
-"""The small package behind the notebooks: places, server, media, downloads and checks.
+"""The small package behind the notebooks, room by room.
 
-Importing any of it is quick and brings in neither torch nor vLLM.
+Ground: `errors`, `progress`, `versions`, `card`, `proxies`, `places`. On it stand the rooms
+`server` and `download`, then `environment` and `media`, then `tokens` and `memory`, then `panels`
+and `exercises`; each may import those before it (tests/test_structure.py holds this), and its
+`__init__` names what the others may use. Importing any of it brings in neither torch nor vLLM.
 """
-
-from helpers.tokens import image_tokens, plan_clip, video_tokens
-
-__all__ = ["image_tokens", "plan_clip", "video_tokens"]

@@ -15,8 +15,8 @@ from typing import Any
 import ipywidgets
 
 from helpers.errors import CourseError
-from helpers.pictures import show_small
-from helpers.refusals import explain_refusal
+from helpers.media import show_small
+from helpers.server import explain_refusal
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WITHOUT_KERNEL = "(The sliders appear here when the cell is run. Below: how it looked then.)"

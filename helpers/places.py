@@ -43,6 +43,7 @@ def read_folder(variable: str, default: Path) -> Path:
 
 ROOT = Path(__file__).resolve().parent.parent
 MEDIA = ROOT / "media"
+MEASUREMENTS = ROOT / "measurements"  # what was measured, on which machine, and how
 MODELS = read_folder("COURSE_MODELS", ROOT / "models")
 MODEL_ID = "Qwen/Qwen3-VL-4B-Instruct"
 POCKET = ROOT / "pocket_model" / "trained"

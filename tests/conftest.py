@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from helpers.places import find_place
-from helpers.server import Server, find_servers, stop_record
+from helpers.server.records import find_servers, stop_record
+from helpers.server.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -101,7 +102,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, cpu_place) -> Iterator[Path]:
         program = Path(folder) / "vllm"
         program.write_text(STAND_IN.replace("PYTHON", sys.executable))
         program.chmod(0o755)
-        monkeypatch.setattr("helpers.server.find_vllm", lambda: program)
+        monkeypatch.setattr("helpers.server.server.find_vllm", lambda: program)
         yield program
         for record in find_servers():
             if record.port == cpu_place.port:

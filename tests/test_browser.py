@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.server import Server
+from helpers.server.server import Server
 from tests.conftest import NOTEBOOKS, ROOT, course_environment, find_free_port
 
 CHROMIUM = next(

@@ -19,7 +19,7 @@ import pytest
 from openai import APIError, OpenAI
 
 from helpers.places import find_place
-from helpers.server import Server
+from helpers.server.server import Server
 
 CLIENTS = 30
 QUESTIONS = (

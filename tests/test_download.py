@@ -20,17 +20,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from helpers import download, hubs
-from helpers.download import (
+from helpers.download import fetch as download
+from helpers.download import hubs
+from helpers.download.fetch import (
     DownloadError,
     check_disk,
     download_model,
     fetch_manifest,
     model_folder,
-    verify_folder,
 )
+from helpers.download.manifest import Manifest, ManifestError, make_manifest, verify_folder
 from helpers.errors import CourseError
-from helpers.manifest import Manifest, ManifestError, make_manifest
 from helpers.places import MODELS, ROOT
 from helpers.progress import Progress
 from helpers.versions import resumes_huggingface
@@ -112,7 +112,7 @@ def fetch_once(models: Path) -> hubs.Failure:
     script = """
         from modelscope.hub import file_download
         file_download.API_FILE_DOWNLOAD_RETRY_TIMES = 0
-        from helpers.hubs import main
+        from helpers.download.hubs import main
         main()
     """
     job = {
@@ -522,7 +522,7 @@ def slow_download(hub: ModelHub, models: Path, source: str) -> Iterator[subproce
     hub.pace = 10 * MIB
     script = f"""
         from pathlib import Path
-        from helpers.download import download_model
+        from helpers.download.fetch import download_model
         download_model({MODEL!r}, folder=Path({str(models)!r}), source={source!r})
     """
     process = subprocess.Popen(
@@ -548,7 +548,7 @@ def fetchers(models: Path) -> list[int]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             command = process.cmdline()
-            if "helpers.hubs" in command and str(models) in command[-1]:
+            if "helpers.download.hubs" in command and str(models) in command[-1]:
                 found.append(process.pid)
     return found
 

@@ -21,22 +21,17 @@ import psutil
 import pynvml
 import pytest
 
-from helpers import (
-    card,
-    card_checks,
-    environment,
-    places,
-    server,
-    server_checks,
-    server_records,
-)
+from helpers import card, places
 from helpers.card import Card, Nvidia, Program, Torch, has_kernels, read_nvidia, read_torch
-from helpers.environment import check_environment
-from helpers.memory import make_card, plan_memory
-from helpers.memory_terms import Settings
+from helpers.environment import card_checks, server_checks
+from helpers.environment import checks as environment
+from helpers.environment.checks import check_environment
+from helpers.environment.report import Check, Report
+from helpers.memory.plan import make_card, plan_memory
+from helpers.memory.shapes import QWEN3_VL_4B
+from helpers.memory.terms import Settings
 from helpers.places import GIB, ROOT, Place
-from helpers.report import Check, Report
-from helpers.shapes import QWEN3_VL_4B
+from helpers.server import records as server_records
 
 TORCH_280 = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
 LISTEN = "import socket; s = socket.create_server(('{}', {})); print(s.getsockname()[1]); input()"
@@ -932,10 +927,10 @@ def test_a_port_taken_by_our_own_server(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_an_engine_that_its_notebook_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "find_orphans", list)
+    monkeypatch.setattr("helpers.server.find_orphans", list)
     assert server_checks.check_orphans().state == "ok"
     lost = [psutil.Process()]
-    monkeypatch.setattr(server, "find_orphans", lambda: lost)
+    monkeypatch.setattr("helpers.server.find_orphans", lambda: lost)
     check = server_checks.check_orphans()
     assert check.state == "warning"
     assert f"(pid {os.getpid()})" in check.found and "`make stop`" in check.way_out

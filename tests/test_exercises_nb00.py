@@ -6,12 +6,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from helpers.card_checks import CUDA_HIDES
+from helpers.environment.card_checks import CUDA_HIDES
 from helpers.exercises import BLANK, read_number, read_size, read_user_parts
 from helpers.exercises import nb00 as checks
-from helpers.memory import make_card, plan_memory
-from helpers.memory_terms import Settings
-from helpers.shapes import QWEN3_VL_4B
+from helpers.memory.plan import make_card, plan_memory
+from helpers.memory.shapes import QWEN3_VL_4B
+from helpers.memory.terms import Settings
 
 
 @pytest.mark.parametrize("check", [checks.check_pages, checks.check_share, checks.check_machines])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers.download.manifest import FileCheck, Verification
 from helpers.exercises import nb01
-from helpers.manifest import FileCheck, Verification
 from helpers.places import POCKET, ROOT
 
 CHECK = Verification(

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from helpers.exercises import nb04
-from helpers.media import file_url, image_data_url
+from helpers.media.files import file_url
+from helpers.media.pictures import image_data_url
 from helpers.places import MEDIA
 
 CHECKS = [nb04.check_messages, nb04.check_judge]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.clips import sample_frames
 from helpers.exercises import nb05
-from helpers.media import image_data_url
+from helpers.media.clips import sample_frames
+from helpers.media.pictures import image_data_url
 from helpers.places import MEDIA
 
 CHECKS = [nb05.check_cost, nb05.check_timed_messages]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.exercises import nb07
-from helpers.memory import Settings
+from helpers.memory.terms import Settings
 
 CHECKS = [nb07.check_scan, nb07.check_clip_size, nb07.check_settings]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.exercises import nb08
-from helpers.memory_terms import Settings
+from helpers.memory.terms import Settings
 
 CHECKS = [nb08.check_kept, nb08.check_size, nb08.check_server]
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.download.manifest import FileCheck, Verification
 from helpers.exercises import Verdict, nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09
-from helpers.manifest import FileCheck, Verification
-from helpers.memory_terms import Settings
+from helpers.memory.terms import Settings
 from helpers.places import MEDIA
 
 ARRIVALS = [0.21, 0.31, 0.41]

@@ -23,10 +23,10 @@ import psutil
 import pytest
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
 
-from helpers.places import MEDIA, Place
-from helpers.server import Server
+from helpers.places import MEASUREMENTS, Place
+from helpers.server.server import Server
+from measurements.load_client import WANTED, find_cells, make_client, run
 from tests.conftest import ROOT
-from tests.load_client import WANTED, find_cells, make_client, run
 
 AS_A_CELL = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 CHUNK = {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]}
@@ -381,7 +381,7 @@ def test_no_cell_takes_the_name_of_a_function(notebook: str) -> None:
 
 
 def test_the_table_of_gpu_figures_says_whose_each_is() -> None:
-    with (MEDIA / "gpu_throughput.csv").open(newline="") as file:
+    with (MEASUREMENTS / "throughput.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) >= 11
     for row in rows:

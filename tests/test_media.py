@@ -19,21 +19,14 @@ import openai
 import pytest
 from PIL import Image, ImageChops
 
-from helpers import clips, media_files, pictures, versions
-from helpers.media import (
-    MediaError,
-    check_clip,
-    check_image,
-    check_text,
-    clip_data_url,
-    contact_sheet,
-    explain_refusal,
-    file_url,
-    image_data_url,
-    sample_frames,
-    show_small,
-)
-from helpers.tokens import plan_clip
+from helpers import versions
+from helpers.media import check_text, clips, pictures
+from helpers.media import files as media_files
+from helpers.media.clips import check_clip, clip_data_url, contact_sheet, sample_frames
+from helpers.media.files import MediaError, file_url
+from helpers.media.pictures import check_image, image_data_url, show_small
+from helpers.server.refusals import explain_refusal
+from helpers.tokens.counts import plan_clip
 
 # Making files
 

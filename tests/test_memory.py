@@ -16,25 +16,23 @@ import psutil
 import pytest
 
 from helpers.card import Card
-from helpers.memory import (
-    Change,
-    Plan,
+from helpers.memory.changes import Change
+from helpers.memory.plan import Plan, make_card, plan_memory, read_card, read_settings
+from helpers.memory.shapes import QWEN3_VL_4B, Shapes, ShapesError, read_shapes
+from helpers.memory.terms import (
+    ENGINES,
+    Engine,
     PlanError,
     Settings,
-    compare_memory,
-    draw_memory,
-    make_card,
-    plan_memory,
-    read_card,
-    read_settings,
+    count_encoder_tokens,
+    find_engine,
 )
-from helpers.memory_terms import ENGINES, Engine, count_encoder_tokens, find_engine
+from helpers.memory.view import compare_memory, draw_memory
 from helpers.places import GIB, ROOT, Place, read_value
-from helpers.server import Server
-from helpers.server_log import LogError, StartFacts, find_cause, find_shortage, read_facts
-from helpers.shapes import QWEN3_VL_4B, Shapes, ShapesError, read_shapes
-from tests import measure_memory
-from tests.measure_memory import COLUMNS, TABLE, find_version
+from helpers.server.log import LogError, StartFacts, find_cause, find_shortage, read_facts
+from helpers.server.server import Server
+from measurements import measure_memory
+from measurements.measure_memory import COLUMNS, TABLE, find_version
 
 POCKET = ROOT / "pocket_model" / "trained"
 RTX_5090 = make_card("NVIDIA GeForce RTX 5090", 32607 / 1024)
@@ -616,8 +614,8 @@ def test_impossible_cards(monkeypatch: pytest.MonkeyPatch) -> None:
         make_card("odd", 0.5)
     with pytest.raises(PlanError, match="make_card describes one"):
         plan_memory(QWEN3_VL_4B, PROFILE, card="RTX 5090")
-    from helpers import memory
     from helpers.card import Nvidia
+    from helpers.memory import plan as memory
 
     monkeypatch.setattr(memory, "read_nvidia", Nvidia)
     with pytest.raises(PlanError, match="No NVIDIA card"):
@@ -891,7 +889,7 @@ def test_measuring_one_start(tmp_path: Path, lives: bool) -> None:
     server = STAND_IN.format(log=str(tmp_path / "log"), lives=lives)
     (package / "main.py").write_text(server)  # what the vllm command runs
     out = tmp_path / "out.csv"
-    command = [sys.executable, "tests/measure_memory.py", "--model", str(POCKET)]
+    command = [sys.executable, "measurements/measure_memory.py", "--model", str(POCKET)]
     command += ["--out", str(out), "--only", "course profile", "--logs", str(tmp_path / "logs")]
     env = os.environ | {"PYTHONPATH": str(tmp_path)}
     for _ in range(2):  # the second time the line is there already

@@ -8,9 +8,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from helpers.server import Server
+from helpers.server.server import Server
+from notebooks.record import ALONE
 from tests.conftest import NOTEBOOKS, ROOT, SOLUTIONS, course_environment, find_free_port
-from tests.record import ALONE
 
 pytestmark = pytest.mark.slow
 

@@ -13,10 +13,10 @@ import pytest
 
 from helpers import places, proxies, versions
 from helpers.card import Card, Nvidia
-from helpers.memory import plan_memory, read_settings
+from helpers.memory.plan import plan_memory, read_settings
+from helpers.memory.shapes import QWEN3_VL_4B
 from helpers.places import GIB, MEDIA, Place, PlaceError, find_place, memory_share
-from helpers.server import Server
-from helpers.shapes import QWEN3_VL_4B
+from helpers.server.server import Server
 
 
 def make_card(name: str, total: float, free: float) -> Card:

@@ -9,9 +9,10 @@ import statistics
 import pytest
 from openai import OpenAI
 
-from helpers.media import clip_data_url, image_data_url
+from helpers.media.clips import clip_data_url
+from helpers.media.pictures import image_data_url
 from helpers.places import MEDIA, POCKET
-from helpers.server import Server
+from helpers.server.server import Server
 from pocket_model.evaluate import ask_all
 from pocket_model.samples import TASKS
 from pocket_model.tasks.judging import judge_reply

@@ -18,7 +18,7 @@ import openai
 import pydantic
 import pytest
 
-from helpers.refusals import CONNECTIONS, OTHERS, RAISED, REFUSALS, explain_refusal
+from helpers.server.refusals import CONNECTIONS, OTHERS, RAISED, REFUSALS, explain_refusal
 
 TIMESTAMPS = "The timestamps length(30) should be equal video length (8)."
 NO_PLACE = (

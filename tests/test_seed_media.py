@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers import seed_media
-from helpers.seed_media import CLIP, PICTURE, SeedMedia, Source, fetch_seed_media
+from helpers.media import seed as seed_media
+from helpers.media.seed import CLIP, PICTURE, SeedMedia, Source, fetch_seed_media
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(5000)

@@ -14,18 +14,11 @@ import httpx
 import psutil
 import pytest
 
-from helpers import server as server_module
 from helpers.card import Nvidia
 from helpers.places import Place
-from helpers.server import (
-    Record,
-    Server,
-    ServerError,
-    _without_share,
-    check_port_free,
-    find_servers,
-    stop_record,
-)
+from helpers.server import server as server_module
+from helpers.server.records import Record, ServerError, check_port_free, find_servers, stop_record
+from helpers.server.server import Server, _without_share
 from helpers.versions import REFERENCE, find_stack
 from tests.conftest import course_environment, find_free_port
 
@@ -125,7 +118,7 @@ def end_by_request(url: str) -> None:
 def test_serve_survives_the_death_of_its_engine(tmp_path: Path) -> None:
     """EngineCore is killed, as the system does when memory is short; vLLM ends with code 0."""
     port, log = find_free_port(), tmp_path / "out"
-    code = "import sys; sys.argv = ['server']; from helpers import server; server.main()"
+    code = "import sys; sys.argv = ['server']; from helpers.server import server; server.main()"
     child = start_python(code, port, log)
     try:
         wait_until(lambda: "Stop it with ctrl-C" in log.read_text())
@@ -228,7 +221,7 @@ def test_gpu_without_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serve_in_a_terminal_stops_with_it(tmp_path: Path, number: int) -> None:
     port, log = find_free_port(), tmp_path / "out"
-    code = "import sys; sys.argv = ['server']; from helpers import server; server.main()"
+    code = "import sys; sys.argv = ['server']; from helpers.server import server; server.main()"
     child = start_python(code, port, log)
     wait_until(lambda: find_record(port) and "starting" in log.read_text())
     record = find_record(port)
@@ -242,7 +235,7 @@ def test_serve_in_a_terminal_stops_with_it(tmp_path: Path, number: int) -> None:
 def test_ctrl_c_twice_while_the_engine_starts(tmp_path: Path) -> None:
     """The moment at which vLLM 0.11 swallows a SIGTERM and goes on to become ready."""
     port, log = find_free_port(), tmp_path / "out"
-    code = "import sys; sys.argv = ['server']; from helpers import server; server.main()"
+    code = "import sys; sys.argv = ['server']; from helpers.server import server; server.main()"
     child = start_python(code, port, log)
     wait_until(lambda: "starting the engine process" in log.read_text())
     record = find_record(port)

@@ -14,24 +14,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from helpers import server as server_module
-from helpers import server_records
 from helpers.places import Place
-from helpers.server import (
-    Interrupted,
-    Record,
-    Server,
-    ServerError,
-    Stopped,
-    ask_first,
-    check_port_free,
-    serve,
-    stop_record,
-)
-from helpers.server_records import read_record
+from helpers.server import records as server_records
+from helpers.server import server as server_module
+from helpers.server.records import Record, ServerError, check_port_free, read_record, stop_record
+from helpers.server.server import Interrupted, Server, Stopped, ask_first, serve
 from tests.conftest import course_environment
 
-STAND_IN = "from pathlib import Path; from helpers import server as module; "
+STAND_IN = "from pathlib import Path; from helpers.server import server as module; "
 STAND_IN += "module.find_vllm = lambda: Path({program!r}); module.RESTARTS = (1, 1); "
 START = "from helpers.places import find_place; "
 START += "server = module.Server(find_place()).start(); print('ANSWERS', flush=True); "
@@ -247,7 +237,7 @@ def test_the_end_of_jupyter_ends_the_server_of_its_kernel(
     kernel = STAND_IN.split("; ")[0] + "; " + kernel
     command = [sys.executable, "-u", "-c"]
     program = json.dumps(str(server_module.find_vllm()))
-    code = f"{kernel}from helpers import server as module; module.find_vllm = lambda: "
+    code = f"{kernel}from helpers.server import server as module; module.find_vllm = lambda: "
     code += f"Path({program}); {START}import time; time.sleep(8)"
     lab = python(f"import subprocess; subprocess.run({command!r} + [{code!r}])")
     wait_until(lambda: "ANSWERS" in said())

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from helpers.log_lines import STAGES, find_stage, read_lines
-from helpers.server_failures import LAST_RULES, RULES, SIGNALS, WAITS, Rule
-from helpers.server_log import explain_wait, find_cause
+from helpers.server.failures import LAST_RULES, RULES, SIGNALS, WAITS, Rule
+from helpers.server.log import explain_wait, find_cause
+from helpers.server.log_lines import STAGES, find_stage, read_lines
 
 BEGIN = """\
 INFO 11-27 22:42:53 [__init__.py:216] Automatically detected platform cuda.

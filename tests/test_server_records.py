@@ -16,28 +16,26 @@ from pathlib import Path
 import psutil
 import pytest
 
-from helpers import server as server_module
-from helpers import server_records
 from helpers.places import ROOT, Place
-from helpers.server import (
+from helpers.server import records as server_records
+from helpers.server import server as server_module
+from helpers.server.records import (
     Record,
-    Server,
     ServerError,
     check_port_free,
+    find_holder,
     find_orphans,
     find_servers,
-    read_log,
-    stop_record,
-    stop_servers,
-)
-from helpers.server_records import (
-    find_holder,
     hold_signals,
     lives,
     make_temporary,
     read_boot,
     read_record,
+    stop_record,
+    stop_servers,
 )
+from helpers.server.server import Server
+from helpers.server.view import read_log
 from tests.conftest import find_free_port
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -435,7 +433,7 @@ def test_a_port_for_root_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("helpers.server_records.socket.socket.bind", refuse)
+    monkeypatch.setattr("helpers.server.records.socket.socket.bind", refuse)
     with pytest.raises(ServerError, match=r"below 1024 .* such as http://127.0.0.1:8085/v1"):
         check_port_free(81)
 

@@ -225,7 +225,9 @@ def test_links_and_pictures_lead_somewhere(notebook: Path) -> None:
                 assert path.exists(), target
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "media/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "media/README.md", "measurements/README.md"]
+)
 def test_links_of_the_pages(page: str) -> None:
     path = ROOT / page
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
@@ -257,3 +259,40 @@ def test_helpers_import_neither_notebooks_nor_tests_nor_torch() -> None:
         assert not re.search(
             r"^(import|from) (tests|notebooks|torch|vllm|transformers)", text, re.M
         )
+
+
+GROUND = ("errors", "progress", "versions", "card", "proxies", "places")
+FLOORS = (GROUND, ("server", "download"), ("environment", "media"), ("tokens", "memory"))
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+TOP = len(FLOORS)  # panels and exercises
+
+
+def find_imports(path: Path) -> set[str]:
+    """The modules of helpers that a file imports anywhere in it, as `room.module` or `room`."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    named = {f"helpers.{n.name}" for f in froms if f.module == "helpers" for n in f.names}
+    found = plain | named | {node.module for node in froms if node.module != "helpers"}
+    return {name.removeprefix("helpers.") for name in found if name.startswith("helpers.")}
+
+
+def test_arrows_between_the_rooms_of_helpers_run_one_way() -> None:
+    """A room imports rooms below it, by their face; on the ground everything is one room."""
+    for path in (ROOT / "helpers").rglob("*.py"):
+        inside = path.relative_to(ROOT / "helpers")
+        room = inside.parts[0].removesuffix(".py")
+        for target in find_imports(path):
+            other, _, module = target.partition(".")
+            if other != room and not (room in GROUND and other in GROUND):
+                assert FLOOR_OF.get(other, TOP) < FLOOR_OF.get(room, TOP), f"{inside}: {target}"
+                assert not module, f"{inside} imports {target}, not the face of {other}"
+
+
+def test_no_circle_in_a_room() -> None:
+    for room in ("server", "download", "environment", "media", "tokens", "memory"):
+        files = {path.stem: path for path in (ROOT / "helpers" / room).glob("[!_]*.py")}
+        left = {name: find_imports(path) for name, path in files.items()}
+        while free := [n for n in left if not any(f"{room}.{other}" in left[n] for other in left)]:
+            left = {name: targets for name, targets in left.items() if name not in free}
+        assert not left, f"{room}: {sorted(left)} import each other"

@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import helpers
-from helpers.media import clip_data_url, file_url, image_data_url
-from helpers.media_files import MediaError
+from helpers.media.clips import clip_data_url
+from helpers.media.files import MediaError, file_url
+from helpers.media.pictures import image_data_url
 from helpers.places import MEDIA, POCKET, ROOT
-from helpers.prompts import prompt_tokens
-from helpers.server import Server
-from helpers.tokens import (
+from helpers.server.server import Server
+from helpers.tokens.counts import (
     CELL,
     Limits,
     TokenError,
@@ -30,7 +29,14 @@ from helpers.tokens import (
     resize_image,
     video_tokens,
 )
-from tests.token_bench import compare, draw_clips, draw_conversations, draw_pictures, write_clip
+from helpers.tokens.prompts import prompt_tokens
+from measurements.token_bench import (
+    compare,
+    draw_clips,
+    draw_conversations,
+    draw_pictures,
+    write_clip,
+)
 
 VERSIONS = ("0.11.0", "0.32.0")
 SEED_CLIP = {"frames": 167, "fps": 30}  # 852×480 px, 5.57 s
@@ -59,7 +65,7 @@ SEED_TEXT = 22  # tokens of the seed's question and the template around it, by Q
     ],
 )
 def test_image_tokens(size: tuple[int, int], tokens: int) -> None:
-    assert helpers.image_tokens(*size) == tokens
+    assert image_tokens(*size) == tokens
     assert image_tokens(*size[::-1]) == tokens
 
 
@@ -112,7 +118,7 @@ def test_limits_that_cannot_be() -> None:
 def test_the_clip_of_the_seed(how: dict, frames: int, visual: int, total: int) -> None:
     plan = plan_clip(852, 480, **SEED_CLIP, **how)
     assert (plan.width, plan.height, len(plan.frames)) == (864, 480, frames)
-    assert plan.tokens == visual == helpers.video_tokens(852, 480, **SEED_CLIP, **how)
+    assert plan.tokens == visual == video_tokens(852, 480, **SEED_CLIP, **how)
     assert plan.count_all() + SEED_TEXT == total
 
 
@@ -413,8 +419,9 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 
 def test_importing_is_light() -> None:
-    heavy = "{'torch', 'vllm', 'transformers', 'numpy', 'av', 'PIL', 'matplotlib'}"
-    code = f"import sys, helpers; helpers.image_tokens(9, 9); print({heavy} & set(sys.modules))"
+    heavy = "{'torch', 'vllm', 'transformers', 'numpy', 'av', 'httpx', 'matplotlib'}"
+    count = "from helpers.tokens import image_tokens; image_tokens(9, 9)"
+    code = f"import sys; {count}; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -479,7 +486,7 @@ def test_clips_against_qwen_vl_utils(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_counts_are_those_of_the_server(shared_server: Server, tmp_path: Path) -> None:
-    """A sample of small ones; `python -m tests.token_bench` sends 200 pictures and 60 clips."""
+    """A sample of small ones; measurements/token_bench.py sends 200 pictures and 60 clips."""
     media = [*draw_pictures(40), *draw_clips(20, tmp_path)]
     small = [case for case in media if case.width * case.height <= 160_000]
     cases = [*small, *draw_conversations(tmp_path)]

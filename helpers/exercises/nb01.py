@@ -1,7 +1,7 @@
 """Checks for the exercises of notebook 01, Download the model."""
 
+from helpers.download import Verification
 from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, show, wrong
-from helpers.manifest import Verification
 
 # Exercise 1: Qwen3-VL-2B-Instruct. The slips are what a value left at the 4B model's gives.
 SMALL_RELATIVE = 2_127_532_032

@@ -8,7 +8,6 @@ from functools import cache
 
 from PIL import Image
 
-from helpers.clips import sample_frames
 from helpers.exercises import (
     BLANK,
     Verdict,
@@ -19,6 +18,7 @@ from helpers.exercises import (
     show,
     wrong,
 )
+from helpers.media import sample_frames
 from helpers.places import MEDIA
 
 # Exercise 1: 100 frames of 640×352 px. 32 are taken, in 16 pairs of 20 × 11 cells.

@@ -13,9 +13,8 @@ from urllib.request import url2pathname
 from helpers.errors import CourseError
 from helpers.exercises import BLANK, ODD_VALUE, Verdict, is_blank, right, show, wrong
 from helpers.exercises.commands import list_engine_arguments
-from helpers.memory import UNPLANNED, Plan, make_card, plan_memory, read_settings
+from helpers.memory import QWEN3_VL_4B, UNPLANNED, Plan, make_card, plan_memory, read_settings
 from helpers.places import GIB, MEDIA
-from helpers.shapes import QWEN3_VL_4B
 
 # Exercise 1: one RTX 5090 of 31.84 GiB by nvidia-smi, and what `LLM` takes on such a card unless
 # it is told (vLLM 0.11.0; a server has smaller batches).

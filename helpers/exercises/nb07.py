@@ -13,8 +13,7 @@ from helpers.exercises import (
     right,
     wrong,
 )
-from helpers.memory import Settings, make_card, plan_memory
-from helpers.shapes import QWEN3_VL_4B
+from helpers.memory import QWEN3_VL_4B, Settings, make_card, plan_memory
 from helpers.tokens import TokenError, image_tokens, plan_clip
 
 # Exercise 1: an A4 page at 300 dots an inch, by the 4B model's limits.

@@ -18,10 +18,8 @@ from helpers.exercises import (
     wrong,
 )
 from helpers.exercises.commands import list_flags, read_flags, read_whole
-from helpers.memory import UNPLANNED, Plan, make_card, plan_memory
-from helpers.memory_terms import Settings
+from helpers.memory import QWEN3_VL_4B, UNPLANNED, Plan, Settings, make_card, plan_memory
 from helpers.places import read_value
-from helpers.shapes import QWEN3_VL_4B
 from helpers.tokens import image_tokens
 
 # Exercise 1: the tokens, and what each mistake leaves of them with min_p=0.3 and top_p=0.8.

@@ -1,0 +1,36 @@
+"""The vLLM server: start, find and stop it, read its log, explain what it refuses and dies of.
+
+It may import the ground alone.
+"""
+
+from helpers.server.log import LogError, StartFacts, read_facts
+from helpers.server.records import (
+    Record,
+    ServerError,
+    check_port_free,
+    find_holder,
+    find_orphans,
+    find_servers,
+    stop_record,
+    stop_servers,
+)
+from helpers.server.refusals import explain_refusal
+from helpers.server.server import Interrupted, Server, Stopped
+
+__all__ = [
+    "Interrupted",
+    "LogError",
+    "Record",
+    "Server",
+    "ServerError",
+    "StartFacts",
+    "Stopped",
+    "check_port_free",
+    "explain_refusal",
+    "find_holder",
+    "find_orphans",
+    "find_servers",
+    "read_facts",
+    "stop_record",
+    "stop_servers",
+]
