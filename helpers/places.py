@@ -272,7 +272,7 @@ def _gpu_profile(card: Card | None) -> dict:
     """The 4B model in bf16 on one card of 16 GB or more; made for the RTX 5090's 32 GB.
 
     On 16 GB vLLM 0.11 has room for one shorter request, and only with few requests at once:
-    the sampler's memory is theirs too (notebook 07).
+    the sampler's memory is theirs too (notebook 08).
     """
     small = card is not None and card.total < SMALL_CARD * GIB
     length = "8192" if small else "16384"

@@ -1,4 +1,4 @@
-"""What a token costs the load client of notebook 09, and how many it could read a second at most.
+"""What a token costs the load client of notebook 10, and how many it could read a second at most.
 
     python -m measurements.client_speed
 

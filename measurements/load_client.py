@@ -1,4 +1,4 @@
-"""The load client of notebook 09, for whoever measures or tests with it: its own cells, run here.
+"""The load client of notebook 10, for whoever measures or tests with it: its own cells, run here.
 
 The code lives in the notebook, because it is what the notebook teaches.
 """
@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 from helpers.places import ROOT
 
-NOTEBOOK = ROOT / "notebooks" / "09_measure_throughput.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "10_measure_throughput.ipynb"
 WANTED = (
     r"^import asyncio",
     r"^class Timing",

@@ -1,4 +1,4 @@
-"""Two servers behind nginx, with the configuration that notebook 09 shows: what it changes.
+"""Two servers behind nginx, with the configuration that notebook 10 shows: what it changes.
 
     python -m measurements.two_servers
 

@@ -18,7 +18,7 @@ from helpers.places import find_place
 from helpers.server.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
-ALONE = ("02", "06", "09")  # they start and stop engines themselves
+ALONE = ("02", "06", "10")  # they start and stop engines themselves
 
 
 def main() -> None:

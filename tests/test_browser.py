@@ -153,8 +153,8 @@ def close(page: Page, lab: str) -> None:
 
 @pytest.fixture(scope="module")
 def notebook(browser: "sync_api.Browser", lab: str) -> Iterator[Page]:
-    """Notebook 08, with all of its cells run."""
-    page = open_notebook(browser, lab, next(p for p in NOTEBOOKS if p.name.startswith("08")))
+    """Notebook 09, with all of its cells run."""
+    page = open_notebook(browser, lab, next(p for p in NOTEBOOKS if p.name.startswith("09")))
     yield page
     close(page, lab)
 
@@ -329,10 +329,10 @@ def test_panels_are_whole_and_readable(notebook: Page, width: int, theme: str) -
         panel = find_panel(notebook, number)
         wait_until_done(panel)
         output = find_output(panel)
-        output.screenshot(path=SCREENSHOTS / f"08_{name}_{width}_{theme}.png")
+        output.screenshot(path=SCREENSHOTS / f"09_{name}_{width}_{theme}.png")
         assert find_cut_text(output) == []
         check_rows(panel, output)
-    notebook.screenshot(path=SCREENSHOTS / f"08_page_{width}_{theme}.png")
+    notebook.screenshot(path=SCREENSHOTS / f"09_page_{width}_{theme}.png")
 
 
 def find_cut_text(output: Locator) -> list[str]:

@@ -1,150 +1,185 @@
 """The exercises of notebook 09: right answers in many forms, wrong ones with their reason."""
 
-import math
-import sys
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 from helpers.exercises import nb09
+from helpers.memory.terms import Settings
+
+CHECKS = [nb09.check_kept, nb09.check_size, nb09.check_server]
 
 
-@pytest.mark.parametrize("check", [nb09.check_balance, nb09.check_highest_load])
-def test_blank(check: Callable) -> None:
+@pytest.mark.parametrize("check", CHECKS)
+def test_unanswered(check: object) -> None:
     verdict = check(...)
-    assert not verdict and "Nothing here yet" in verdict.text
+    assert not verdict
+    assert "Nothing here yet" in str(verdict)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(
+    "answer",
+    [None, "", [], {}, object(), "many", [3], -1, True, float("nan"), [{}], b"\xff", {1: 2}],
+)
+def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> None:
+    assert not check(answer)
+
+
+# 1: the tokens that are left
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        6.82,
-        7,
-        "7 requests",
-        "7 at once",
-        8_044_544_000 / (147_456 * 8000),
-        6.8,
-        "about 7",
-        "~7",
-        "6,818",
+        {"cat", "dog"},
+        ["dog", "cat"],
+        ("Cat", " dog "),
+        {"cat": 0.64, "dog": 0.36},
+        "cat, dog",
+        "cat dog",
+        "cat and dog",
+        "cat,dog",
+        "dog/cat",
+        "{'cat', 'dog'}",
+        "The tokens cat & dog.",
+        np.array(["cat", "dog"]),
     ],
 )
-def test_balance_right(answer: object) -> None:
-    assert nb09.check_balance(answer)
+def test_right_tokens(answer: object) -> None:
+    assert nb09.check_kept(answer), nb09.check_kept(answer).text
 
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (54_556, "divide them by 8,000"),
-        (0.1466, "other way round"),
-        (6, "divide the weights"),
-        (None, "is no number"),
-        ([6.82], "is no number"),
-        (True, "is no number"),
-        ("7 or 8", "is no number"),
-        (14, "divide the weights"),
-        (-7, "divide the weights"),
+        ({"cat", "dog", "cow"}, "0.8 of 0.85"),
+        ({"cat"}, "less than 0.8 together"),
+        ({"cat", "dog", "cow", "hen"}, "0.3 × 0.45"),
+        (nb09.TOKENS, "both parameters"),
+        ({"dog", "bird"}, "bird: not among"),
+        ({"dog", "fox"}, "from the best down"),
+        (5, "the tokens that are left"),
+        (set(), "from the best down"),
+        ({"dog"}, "from the best down"),
+        ("cat, dog and cow", "0.8 of 0.85"),
+        ("cat and bird", "bird: not among"),
     ],
 )
-def test_balance_wrong(answer: object, hint: str) -> None:
-    verdict = nb09.check_balance(answer)
-    assert not verdict and hint in verdict.text
+def test_wrong_tokens(answer: object, hint: str) -> None:
+    verdict = nb09.check_kept(answer)
+    assert not verdict
+    assert hint in verdict.text
 
 
-def find_by_quantile(levels: list, most: float) -> int | None:
-    kept = [
-        level.at_once
-        for level in levels
-        if len(level.good) == len(level.timings) and level.quantile("ttft", 0.95) <= most
-    ]
-    return max(kept, default=None)
+# 2: the size of the screenshot
 
 
-def find_by_hand(levels: list, most: float) -> int | None:
-    best = None
-    for level in levels:
-        if any(timing.error for timing in level.timings):
-            continue
-        late = sum(timing.ttft > most for timing in level.timings)
-        if late / len(level.timings) <= 0.05:
-            best = max(best or 0, level.at_once)
-    return best
-
-
-def use_median(levels: list, most: float) -> int | None:
-    good = [level.at_once for level in levels if level.quantile("ttft", 0.5) <= most]
-    return max(good, default=None)
-
-
-def use_worst(levels: list, most: float) -> int | None:
-    good = [
-        level.at_once
-        for level in levels
-        if len(level.good) == len(level.timings) and level.quantile("ttft", 1) <= most
-    ]
-    return max(good, default=None)
-
-
-def forget_errors(levels: list, most: float) -> int | None:
-    good = [level.at_once for level in levels if level.quantile("ttft", 0.95) <= most]
-    return max(good, default=None)
-
-
-def stay_below(levels: list, most: float) -> int | None:
-    kept = [
-        level.at_once
-        for level in levels
-        if len(level.good) == len(level.timings) and level.quantile("ttft", 0.95) < most
-    ]
-    return max(kept, default=None)
-
-
-def empty_the_list(levels: list, most: float) -> int | None:
-    found = find_by_quantile(levels, most)
-    levels.clear()
-    return found
-
-
-@pytest.mark.parametrize("answer", [find_by_quantile, find_by_hand, empty_the_list])
-def test_highest_load_right(answer: object) -> None:
-    assert nb09.check_highest_load(answer)
-
-
-def take_the_last(levels: list, most: float) -> int | None:
-    good = [level.at_once for level in levels if find_by_quantile([level], most)]
-    return good[-1] if good else None
-
-
-def demand_one(levels: list, most: float) -> int:
-    return max(level.at_once for level in levels if find_by_quantile([level], most))
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (943, 530),
+        [928, 522],
+        "943×530",
+        " 928 x 522 px",
+        (np.int64(928), 522),
+        (943.0, 530),
+        "943 * 530",
+        "943X530",
+    ],
+)
+def test_right_sizes(answer: object) -> None:
+    assert nb09.check_size(answer), nb09.check_size(answer).text
 
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (4, "is to be a function"),
-        (lambda levels: 4, "stops with TypeError"),
-        (lambda levels, most: sys.exit(1), "stops with SystemExit"),
-        (lambda levels, most: np.array([4, 4]), "It returns array"),
-        (lambda levels, most: 4, "instead of 1 where 4 of 20"),
-        (use_median, "the median is 0.1 s"),
-        (use_worst, "instead of 8 where 1 of 40"),
-        (forget_errors, "where requests failed at 16"),
-        (stay_below, "exactly as long as allowed"),
-        (take_the_last, "in another order"),
-        (demand_one, "where even one request"),
-        (lambda levels, most: print(levels), "It returns None instead of 4"),
+        ((954, 537), "costs 510 tokens, more than 500"),
+        ((1920, 1080), "costs 2040 tokens"),
+        ((640, 360), "room for a larger one"),
+        ((700, 700), "not the shape"),
+        ((540, 960), "not the shape"),
+        ((9000, 10), "aspect ratio"),
+        ((0, 0), "in whole pixels"),
+        ((943.5, 530), "in whole pixels"),
+        ((1, 2, 3), "in whole pixels"),
+        (500, "in whole pixels"),
+        ("-943×530", "in whole pixels"),
+        ("943×530 or 928×522", "in whole pixels"),
+        ([(943, 530), (943, 530)], "in whole pixels"),
     ],
 )
-def test_highest_load_wrong(answer: object, hint: str) -> None:
-    verdict = nb09.check_highest_load(answer)
-    assert not verdict and hint in verdict.text
+def test_wrong_sizes(answer: object, hint: str) -> None:
+    verdict = nb09.check_size(answer)
+    assert not verdict
+    assert hint in verdict.text
 
 
-def test_a_made_level_counts_as_the_notebooks_does() -> None:
-    failed = nb09.MadeTiming(math.nan, tokens=0, error="No server answers.")
-    level = nb09.MadeLevel(2, [nb09.MadeTiming(0.1), nb09.MadeTiming(0.3), failed])
-    assert level.tokens_per_second == 32 and level.quantile("ttft", 0.5) == pytest.approx(0.2)
-    assert math.isnan(nb09.MadeLevel(1, [failed]).quantile("ttft", 0.5))
+# 3: a server of text alone
+
+BASE = {"max_model_len": 2048, "image": 0, "video": 0}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        BASE,
+        BASE | {"max_model_len": 4096, "gpu_memory_utilization": 0.9, "kv_cache_dtype": "auto"},
+        BASE | {"max_num_seqs": 60, "dtype": "bfloat16"},
+        {"max_model_len": 2048, "limit_mm_per_prompt": {"image": 0, "video": 0}},
+        {"--max-model-len": 2048, "--limit-mm-per-prompt.video": 0, "image": 0},
+        Settings(max_model_len=2048, limit_mm_per_prompt={"image": 0, "video": 0}),
+        "vllm serve Qwen/Qwen3-VL-4B-Instruct --max-model-len 2048 \\\n --max-num-seqs 64 "
+        "--limit-mm-per-prompt.video 0 --limit-mm-per-prompt.image=0",
+        """--max-model-len=2048 --limit-mm-per-prompt '{"video": 0, "image": 0}'""",
+        "--max-model-len 2K --limit-mm-per-prompt.video 0 --limit-mm-per-prompt.image 0 --port 9000"
+        " --host 127.0.0.1 --disable-log-stats",
+        BASE | {"port": 9000, "served_model_name": "text"},
+    ],
+)
+def test_right_settings(answer: object) -> None:
+    verdict = nb09.check_server(answer)
+    assert verdict, verdict.text
+    assert "requests at once" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ({}, "one request of 262,144 tokens"),
+        ({"max_model_len": 2048}, "hold 52 such requests, not 60: the largest clip"),
+        ({"max_model_len": 2048, "video": 0}, "hold 57 such requests, not 60: the trial run of"),
+        ({"max_model_len": 2048, "image": 0}, "the largest clip"),
+        ({"image": 0, "video": 0}, "one request of 262,144 tokens"),
+        (BASE | {"max_num_seqs": 1024, "max_num_batched_tokens": 8192}, "sampling for 1,024"),
+        ({"max_model_len": 300_000}, "max_model_len"),
+        (BASE | {"kv_cache_dtype": "fp8"}, "Nothing is to be rounded"),
+        (BASE | {"quantization": "fp8"}, "Nothing is to be rounded"),
+        (BASE | {"dtype": "float16"}, "Nothing is to be rounded"),
+        (BASE | {"gpu_memory_utilization": 0.95}, "at most 0.9"),
+        (BASE | {"max_model_len": 1024}, "refuses a request"),
+        (BASE | {"max_num_seqs": 16}, "fewer than 60"),
+        (BASE | {"kv_cache_dtype": "int4"}, "kv_cache_dtype"),
+        (BASE | {"gpu_memory_utilization": 1.5}, "gpu_memory_utilization"),
+        (BASE | {"gpu_memory_utilization": 0.3}, "does not start"),
+        (BASE | {"max_num_seqs": "4"}, "wrong kind"),
+        ({"limit_mm_per_prompt": 3}, "limit_mm_per_prompt is 3; a mapping"),
+        (BASE | {"limit_mm_per_prompt": "{'image': 1}"}, "a mapping such as"),
+        ({"limit_mm_per_prompt": {"image": "one"}}, "whole numbers are wanted"),
+        ({"max_model_len": [8192]}, "wrong kind"),
+        ("max_model_len=8192, video=0", "holds no flag"),
+        ("--max-model-len 2048 4096 --limit-mm-per-prompt.video 0", "'4096' belongs to no flag"),
+        (BASE | {"videos": 0}, "image, kv_cache_dtype"),
+        (BASE | {"mm_processor_kwargs": {"fps": 1}}, "no flag that the planner knows"),
+        ("--max-model-len 2048 --max-num-sequences 64", "no flag --max-num-sequences"),
+        ("--max-model-len 2048 --host", "--host has no value"),
+        ({"tensor_parallel_size": 2}, "no flag that the planner knows"),
+        ([BASE, BASE], "a dictionary of flags"),
+        (8192, "a dictionary of flags"),
+        ('--max-model-len "8192', "quotation mark"),
+    ],
+)
+def test_wrong_settings(answer: object, hint: str) -> None:
+    verdict = nb09.check_server(answer)
+    assert not verdict
+    assert hint in verdict.text

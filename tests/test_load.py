@@ -1,4 +1,4 @@
-"""The load client of notebook 09 when things go wrong, and the table of figures beside it.
+"""The load client of notebook 10 when things go wrong, and the table of figures beside it.
 
 Its cells run here against a small HTTP server that streams as vLLM does and misbehaves on demand;
 one test loses a real one. ■ is pressed as JupyterLab does it, in notebook 06's engine start too.
@@ -362,7 +362,7 @@ def test_a_real_server_killed_in_the_middle(
     assert "No server answers" in said
 
 
-@pytest.mark.parametrize("notebook", ["05", "06", "09"])
+@pytest.mark.parametrize("notebook", ["05", "06", "10"])
 def test_no_cell_takes_the_name_of_a_function(notebook: str) -> None:
     """Else a cell that calls it fails when it is run again after the other one."""
     (path,) = (ROOT / "notebooks").glob(f"{notebook}_*.ipynb")

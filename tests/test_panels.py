@@ -290,12 +290,12 @@ def test_in_a_kernel_the_cell_keeps_the_latest_picture_and_words() -> None:
     assert notebook.cells[1].outputs[0].data["text/plain"] == "True"
 
 
-# The panels of notebook 08
+# The panels of notebook 09
 
 
 def read_cell(words: str) -> str:
-    """The one cell of notebook 08 that holds these words."""
-    (path,) = (ROOT / "notebooks").glob("08_*.ipynb")
+    """The one cell of notebook 09 that holds these words."""
+    (path,) = (ROOT / "notebooks").glob("09_*.ipynb")
     cells = nbformat.read(path, as_version=4).cells
     (found,) = [c.source for c in cells if c.cell_type == "code" and words in c.source]
     return found

@@ -271,8 +271,8 @@ def read_function(notebook: str, name: str) -> Callable:
 
 
 def test_shrinking_holds_the_budget_and_wastes_little() -> None:
-    """Notebook 08's `shrink`: never a token too many, never a whole row and column too few."""
-    shrink, rng = read_function("08", "shrink"), random.Random(3)
+    """Notebook 09's `shrink`: never a token too many, never a whole row and column too few."""
+    shrink, rng = read_function("09", "shrink"), random.Random(3)
     for _ in range(3000):
         size = rng.randint(30, 5000), rng.randint(30, 5000)
         budget = rng.choice([64, 96, 144, 300, 600, 1024, rng.randint(64, 4000)])
@@ -292,7 +292,7 @@ def test_shrinking_holds_the_budget_and_wastes_little() -> None:
 @pytest.mark.parametrize("size", [(5000, 30), (30, 5000), (1, 1), (20, 3000)])
 @pytest.mark.parametrize("budget", [1, 8 * 1024, 64 * 1024])
 def test_shrinking_odd_shapes(size: tuple[int, int], budget: int) -> None:
-    small = read_function("08", "shrink")(Sizes(size), budget)
+    small = read_function("09", "shrink")(Sizes(size), budget)
     assert min(small.size) >= CELL
     assert small.width * small.height <= max(budget, CELL**2)
 

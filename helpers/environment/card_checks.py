@@ -105,7 +105,7 @@ def check_budget(card: Card, share: float, arguments: Mapping[str, object]) -> C
     """Does vLLM's `share` of the empty card hold the 4B and one longest request?
 
     `arguments` are the place's `engine_arguments()`. Flags that change the terms (FP8, no clips,
-    a length such as "8K") are left to notebook 07's planner.
+    a length such as "8K") are left to notebook 08's planner.
     """
     what = "VRAM for the flags"
     length, requests = arguments.get("max_model_len"), arguments.get("max_num_seqs", REQUESTS)
@@ -115,14 +115,14 @@ def check_budget(card: Card, share: float, arguments: Mapping[str, object]) -> C
         or re.search(NO_CLIPS, json.dumps(limits))
         or {type(length), type(requests)} != {int}
     ):
-        return Check(what, "own flags, not counted", "notebook 07 counts")
+        return Check(what, "own flags, not counted", "notebook 08 counts")
     budget, needed = share * (card.total - CUDA_HIDES * GIB), count_smallest(requests, length)
     found, expected = f"{share:g} of it, {budget / GIB:.1f} GiB", f"≥ {needed / GIB:.1f} GiB"
     if budget >= needed:
         return Check(what, found, expected)
     way_out = (
         f"With these flags vLLM 0.11.0 has no room for one request of {length:,} tokens: start "
-        f"JupyterLab with COURSE_SERVE_FLAGS='{SMALL_FLAGS}', or plan others in notebook 07."
+        f"JupyterLab with COURSE_SERVE_FLAGS='{SMALL_FLAGS}', or plan others in notebook 08."
     )
     return Check(what, found, expected, "problem", way_out)
 

@@ -1,0 +1,150 @@
+"""The exercises of notebook 10: right answers in many forms, wrong ones with their reason."""
+
+import math
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from helpers.exercises import nb10
+
+
+@pytest.mark.parametrize("check", [nb10.check_balance, nb10.check_highest_load])
+def test_blank(check: Callable) -> None:
+    verdict = check(...)
+    assert not verdict and "Nothing here yet" in verdict.text
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        6.82,
+        7,
+        "7 requests",
+        "7 at once",
+        8_044_544_000 / (147_456 * 8000),
+        6.8,
+        "about 7",
+        "~7",
+        "6,818",
+    ],
+)
+def test_balance_right(answer: object) -> None:
+    assert nb10.check_balance(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (54_556, "divide them by 8,000"),
+        (0.1466, "other way round"),
+        (6, "divide the weights"),
+        (None, "is no number"),
+        ([6.82], "is no number"),
+        (True, "is no number"),
+        ("7 or 8", "is no number"),
+        (14, "divide the weights"),
+        (-7, "divide the weights"),
+    ],
+)
+def test_balance_wrong(answer: object, hint: str) -> None:
+    verdict = nb10.check_balance(answer)
+    assert not verdict and hint in verdict.text
+
+
+def find_by_quantile(levels: list, most: float) -> int | None:
+    kept = [
+        level.at_once
+        for level in levels
+        if len(level.good) == len(level.timings) and level.quantile("ttft", 0.95) <= most
+    ]
+    return max(kept, default=None)
+
+
+def find_by_hand(levels: list, most: float) -> int | None:
+    best = None
+    for level in levels:
+        if any(timing.error for timing in level.timings):
+            continue
+        late = sum(timing.ttft > most for timing in level.timings)
+        if late / len(level.timings) <= 0.05:
+            best = max(best or 0, level.at_once)
+    return best
+
+
+def use_median(levels: list, most: float) -> int | None:
+    good = [level.at_once for level in levels if level.quantile("ttft", 0.5) <= most]
+    return max(good, default=None)
+
+
+def use_worst(levels: list, most: float) -> int | None:
+    good = [
+        level.at_once
+        for level in levels
+        if len(level.good) == len(level.timings) and level.quantile("ttft", 1) <= most
+    ]
+    return max(good, default=None)
+
+
+def forget_errors(levels: list, most: float) -> int | None:
+    good = [level.at_once for level in levels if level.quantile("ttft", 0.95) <= most]
+    return max(good, default=None)
+
+
+def stay_below(levels: list, most: float) -> int | None:
+    kept = [
+        level.at_once
+        for level in levels
+        if len(level.good) == len(level.timings) and level.quantile("ttft", 0.95) < most
+    ]
+    return max(kept, default=None)
+
+
+def empty_the_list(levels: list, most: float) -> int | None:
+    found = find_by_quantile(levels, most)
+    levels.clear()
+    return found
+
+
+@pytest.mark.parametrize("answer", [find_by_quantile, find_by_hand, empty_the_list])
+def test_highest_load_right(answer: object) -> None:
+    assert nb10.check_highest_load(answer)
+
+
+def take_the_last(levels: list, most: float) -> int | None:
+    good = [level.at_once for level in levels if find_by_quantile([level], most)]
+    return good[-1] if good else None
+
+
+def demand_one(levels: list, most: float) -> int:
+    return max(level.at_once for level in levels if find_by_quantile([level], most))
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (4, "is to be a function"),
+        (lambda levels: 4, "stops with TypeError"),
+        (lambda levels, most: sys.exit(1), "stops with SystemExit"),
+        (lambda levels, most: np.array([4, 4]), "It returns array"),
+        (lambda levels, most: 4, "instead of 1 where 4 of 20"),
+        (use_median, "the median is 0.1 s"),
+        (use_worst, "instead of 8 where 1 of 40"),
+        (forget_errors, "where requests failed at 16"),
+        (stay_below, "exactly as long as allowed"),
+        (take_the_last, "in another order"),
+        (demand_one, "where even one request"),
+        (lambda levels, most: print(levels), "It returns None instead of 4"),
+    ],
+)
+def test_highest_load_wrong(answer: object, hint: str) -> None:
+    verdict = nb10.check_highest_load(answer)
+    assert not verdict and hint in verdict.text
+
+
+def test_a_made_level_counts_as_the_notebooks_does() -> None:
+    failed = nb10.MadeTiming(math.nan, tokens=0, error="No server answers.")
+    level = nb10.MadeLevel(2, [nb10.MadeTiming(0.1), nb10.MadeTiming(0.3), failed])
+    assert level.tokens_per_second == 32 and level.quantile("ttft", 0.5) == pytest.approx(0.2)
+    assert math.isnan(nb10.MadeLevel(1, [failed]).quantile("ttft", 0.5))
