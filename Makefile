@@ -7,6 +7,7 @@ VENV := $(if $(filter current,$(STACK)),.venv-current,.venv)
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
+TWO := -n 2 --dist loadgroup# workers, each with servers and ports of its own
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help setup lab serve stop test check record eval-pocket lock clean
@@ -29,10 +30,10 @@ stop:    ## Stop every server that the course has started
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m helpers.server stop
 
 test: setup ## Run every test: helpers, notebooks against a real server, structure (about 25 minutes a stack)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(TWO)
 
 check: setup ## Run the fast tests, lint and format (two to three minutes)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest $(TWO) -m "not slow"
 
 record: setup ## Run all notebooks and save their outputs
 	@$(BIN)/python notebooks/record.py

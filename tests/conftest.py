@@ -3,8 +3,10 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +15,33 @@ import pytest
 from helpers.places import find_place
 from helpers.server.records import find_servers, stop_record
 from helpers.server.server import Server
+from notebooks.record import ALONE
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9][0-9]_*.ipynb"))
+
+ENGINE_TESTS = ("test_server", "test_server_life", "test_server_records", "test_load")
+RUN = "TEST_RUN_OF_THE_COURSE"
+WATCHER = """
+import os, psutil, sys
+sys.stdin.read()
+name, run = sys.argv[1:]
+def belongs(process):
+    try:
+        return process.pid != os.getpid() and process.environ().get(name) == run
+    except psutil.Error:
+        return False
+left = [process for process in psutil.process_iter() if belongs(process)]
+gone, left = psutil.wait_procs(left, timeout=5)
+for process in left:
+    try:
+        print("ended:", process.pid, " ".join(process.cmdline())[:200], file=sys.stderr)
+        process.kill()
+    except psutil.Error:
+        pass
+sys.exit(bool(left))
+"""
 
 # A shell's background job (`make test &`) starts with ctrl-C ignored, and what it starts inherits
 # that; the tests interrupt what they start.
@@ -24,10 +49,41 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give a test that starts servers time on a busy machine; a timeout ends the whole run."""
+    """Give slow tests time on a busy machine, and each of the two workers a share of them.
+
+    One worker (`make test` runs two) has the shared server and all that talks to it, the other
+    has what starts, kills and counts servers; what is left goes to whichever is free.
+    """
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))
+        if group := find_group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def find_group(item: pytest.Item) -> str:
+    notebook = getattr(item, "callspec", None) and item.callspec.params.get("notebook")
+    if item.path.stem in ENGINE_TESTS or (notebook and notebook.name[:2] in ALONE):
+        return "engines"
+    runs = item.path.stem == "test_notebooks"
+    return "shared server" if runs or "shared_server" in item.fixturenames else ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_outlives_the_run() -> Iterator[None]:
+    """Kill what the tests started, servers and kernels, however this run ends.
+
+    A process of its own waits for this one to end, by the pipe between them, and knows what was
+    started by a variable that every child inherits.
+    """
+    run = f"{os.getpid()}-{time.time()}"
+    watcher = subprocess.Popen(
+        [sys.executable, "-c", WATCHER, RUN, run], stdin=subprocess.PIPE, start_new_session=True
+    )
+    os.environ[RUN] = run
+    yield
+    watcher.stdin.close()
+    assert watcher.wait(30) == 0, "a process outlived its test: see the lines above"
 
 
 def find_free_port() -> int:

@@ -450,3 +450,19 @@ def test_a_long_log_is_read_in_part(tmp_path: Path) -> None:
     text = read_log(log, 40)
     assert text.startswith("first\n") and text.endswith("last\n") and "\n[...]\n" in text
     assert len(text) < 60
+
+
+@pytest.mark.slow
+def test_nothing_outlives_a_test_run_that_is_killed(tmp_path: Path) -> None:
+    code = "import os, pathlib, subprocess\ndef test_is_killed(tmp_path):\n"
+    code += "    process = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+    code += f"    pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(process.pid))\n"
+    code += "    os.kill(os.getpid(), 9)\n"
+    (tmp_path / "test_killed.py").write_text(code)
+    call = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    done = subprocess.run([*call, str(tmp_path)], cwd=ROOT, capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    pid, end = int((tmp_path / "pid").read_text()), time.monotonic() + 30
+    while psutil.pid_exists(pid):
+        assert time.monotonic() < end, "it outlived the run"
+        time.sleep(0.2)
