@@ -63,10 +63,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def find_group(item: pytest.Item) -> str:
     notebook = getattr(item, "callspec", None) and item.callspec.params.get("notebook")
-    if item.path.stem in ENGINE_TESTS or (notebook and notebook.name[:2] in ALONE):
-        return "engines"
-    runs = item.path.stem == "test_notebooks"
-    return "shared server" if runs or "shared_server" in item.fixturenames else ""
+    alone = notebook is not None and notebook.name[:2] in ALONE
+    if "shared_server" in item.fixturenames:
+        return "shared server"
+    if item.path.stem == "test_notebooks":
+        return "engines" if alone else "shared server"
+    return "engines" if item.path.stem in ENGINE_TESTS else ""
 
 
 @pytest.fixture(scope="session", autouse=True)
