@@ -112,7 +112,7 @@ def fetch_once(models: Path) -> hubs.Failure:
     script = """
         from modelscope.hub import file_download
         file_download.API_FILE_DOWNLOAD_RETRY_TIMES = 0
-        from helpers.download.hubs import main
+        from helpers.download.job import main
         main()
     """
     job = {
@@ -548,7 +548,7 @@ def fetchers(models: Path) -> list[int]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             command = process.cmdline()
-            if "helpers.download.hubs" in command and str(models) in command[-1]:
+            if "helpers.download.job" in command and str(models) in command[-1]:
                 found.append(process.pid)
     return found
 

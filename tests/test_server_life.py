@@ -213,6 +213,15 @@ def test_a_signal_just_after_the_fork_loses_nothing(
     check_port_free(cpu_place.port)
 
 
+def test_the_end_of_python_stops_its_server(
+    python: Runner, cpu_place: Place, tmp_path: Path
+) -> None:
+    assert python(START).wait(60) == 0, (tmp_path / "out").read_text()
+    assert "ANSWERS" in (tmp_path / "out").read_text()
+    assert read_record(cpu_place.port) is None
+    check_port_free(cpu_place.port)
+
+
 def test_a_killed_starter_takes_its_server_along(
     python: Runner, said: Callable[[], str], cpu_place: Place
 ) -> None:
