@@ -62,13 +62,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def find_group(item: pytest.Item) -> str:
-    notebook = getattr(item, "callspec", None) and item.callspec.params.get("notebook")
-    alone = notebook is not None and notebook.name[:2] in ALONE
-    if "shared_server" in item.fixturenames:
-        return "shared server"
+    alone = item.path.stem in ENGINE_TESTS
     if item.path.stem == "test_notebooks":
-        return "engines" if alone else "shared server"
-    return "engines" if item.path.stem in ENGINE_TESTS else ""
+        alone = item.callspec.params["notebook"].name[:2] in ALONE
+    elif "shared_server" not in item.fixturenames:
+        return "engines" if alone else ""
+    return "engines" if alone and "shared_server" not in item.fixturenames else "shared server"
 
 
 @pytest.fixture(scope="session", autouse=True)

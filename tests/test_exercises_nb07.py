@@ -6,7 +6,7 @@ import pytest
 from helpers.exercises import nb07
 from helpers.memory.terms import Settings
 
-CHECKS = [nb07.check_scan, nb07.check_clip_size, nb07.check_settings]
+CHECKS = [nb07.check_scan, nb07.check_clip_size, nb07.check_talk]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -100,56 +100,26 @@ def test_wrong_size(answer: object, hint: str) -> None:
     assert hint in verdict.text
 
 
-# 3: settings for a small card
+# 3: a talk about one photo
 
-FITS = {
-    "gpu_memory_utilization": 0.95,
-    "max_model_len": 8192,
-    "max_num_seqs": 8,
-    "limit_mm_per_prompt": {"image": 1, "video": 0},
-    "kv_cache_dtype": "fp8",
-}
+
+@pytest.mark.parametrize("answer", [4400, 4400.0, "4,400", "4400 visual tokens", 5 * 880])
+def test_right_talk(answer: object) -> None:
+    assert nb07.check_talk(answer), nb07.check_talk(answer).text
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "hint"),
     [
-        Settings(**FITS),
-        FITS,
-        FITS | {"max_num_seqs": 4},
-        FITS | {"limit_mm_per_prompt": {"image": 2, "video": 0}},
-        FITS | {"gpu_memory_utilization": 0.93, "max_num_seqs": 64},
-        FITS | {"max_num_seqs": 256, "enforce_eager": True},
-        FITS | {"max_model_len": 16384, "dtype": "bfloat16"},
+        (880, "the photo is in all five"),
+        (4410, "leave the two marks out"),
+        (13_200, "one photo in each request"),
+        (4500, "count the photo by its cells"),
+        ([4400, 880], "one number"),
+        ("many", "one number"),
     ],
 )
-def test_right_settings(answer: object) -> None:
-    assert nb07.check_settings(answer), nb07.check_settings(answer).text
-
-
-@pytest.mark.parametrize(
-    ("changes", "hint"),
-    [
-        ({"quantization": "fp8"}, "stay in bf16"),
-        ({"dtype": "float16"}, "stay in bf16"),
-        ({"gpu_memory_utilization": 0.90}, "fit at once: 3, not 4"),
-        ({"max_num_seqs": 256}, "4 requests fit, but the plan warns"),
-        ({"gpu_memory_utilization": 0.97}, "does not start"),
-        ({"limit_mm_per_prompt": {}, "max_num_seqs": 256}, "fit at once: 2"),
-        ({"limit_mm_per_prompt": {"image": 0, "video": 0}}, "brings a picture"),
-        ({"max_model_len": 4096}, "refuses a request of 8,192"),
-        ({"max_num_seqs": 2}, "max_num_seqs 2 lets fewer than 4 run at once"),
-        ({"gpu_memory_utilization": 0.99}, "does not start"),
-        (
-            {"max_model_len": 32768, "kv_cache_dtype": "auto", "limit_mm_per_prompt": {}},
-            "does not start",
-        ),
-        ({"kv_cache_dtype": "auto"}, "fit at once: "),
-        ({"length": 8192}, "does not take that"),
-        ({"max_model_len": "many"}, "wrong kind"),
-    ],
-)
-def test_wrong_settings(changes: dict, hint: str) -> None:
-    verdict = nb07.check_settings(FITS | changes)
+def test_wrong_talk(answer: object, hint: str) -> None:
+    verdict = nb07.check_talk(answer)
     assert not verdict
     assert hint in verdict.text

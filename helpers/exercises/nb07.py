@@ -1,11 +1,7 @@
-"""Checks for the exercises of notebook 07, Count tokens and memory."""
+"""Checks for the exercises of notebook 07, Count tokens."""
 
-from collections.abc import Mapping
-
-from helpers.errors import CourseError
 from helpers.exercises import (
     BLANK,
-    ODD_VALUE,
     Verdict,
     is_blank,
     read_number,
@@ -13,7 +9,6 @@ from helpers.exercises import (
     right,
     wrong,
 )
-from helpers.memory import QWEN3_VL_4B, Settings, make_card, plan_memory
 from helpers.tokens import TokenError, image_tokens, plan_clip
 
 # Exercise 1: an A4 page at 300 dots an inch, by the 4B model's limits.
@@ -34,9 +29,13 @@ CLIP_SIZE = (1280, 720)
 ROOM = 8_192 - 1_024
 ENOUGH = 5_500
 
-# Exercise 3: a card of 16 GB, four requests of 8,192 tokens with one picture each.
-SMALL_CARD = make_card("a card of 16 GB", 15.99)
-REQUESTS, LENGTH = 4, 8192
+# Exercise 3: five requests of one talk about a picture.
+PHOTO_TOKENS, TURNS = image_tokens(1280, 720), 5
+WRONG_TALKS = {
+    PHOTO_TOKENS: "each request holds the whole talk, so the photo is in all five",
+    TURNS * (PHOTO_TOKENS + 2): "leave the two marks out; only the visual tokens are asked for",
+    PHOTO_TOKENS * sum(range(1, TURNS + 1)): "there is one photo in each request, not one a turn",
+}
 
 
 def check_scan(answer: object) -> Verdict:
@@ -80,42 +79,16 @@ def check_clip_size(answer: object) -> Verdict:
     return right(f"{cost}: it fits beside 1,024 tokens of question and reply.")
 
 
-def check_settings(answer: object) -> Verdict:
-    """Exercise 3: settings with which the 4B serves four requests at once on 16 GB."""
+def check_talk(answer: object) -> Verdict:
+    """Exercise 3: the visual tokens of five requests about one photo of 1280×720 px."""
     if is_blank(answer):
         return BLANK
-    if isinstance(answer, Mapping):
-        try:
-            answer = Settings(**answer)
-        except TypeError as error:
-            return wrong(f"Settings does not take that: {error}.")
-    if not isinstance(answer, Settings):
-        return wrong("`answer` is to be Settings(...), as in the cells above.")
-    try:
-        return _judge_settings(answer)
-    except (CourseError, *ODD_VALUE) as error:
-        return wrong(str(error))
-
-
-def _judge_settings(settings: Settings) -> Verdict:
-    plan = plan_memory(QWEN3_VL_4B, settings, card=SMALL_CARD, version="0.11.0")
-    if settings.quantization or settings.dtype not in ("auto", "bfloat16"):
-        return wrong("The weights are to stay in bf16; leave quantization and dtype out.")
-    if plan.start.settings.limit_mm_per_prompt.get("image", 1) < 1:
-        return wrong("Each request brings a picture: let limit_mm_per_prompt have at least one.")
-    if plan.start.length < LENGTH:
-        return wrong(f"max_model_len {plan.start.length:,} refuses a request of {LENGTH:,} tokens.")
-    if not plan.starts:
-        return wrong(plan.verdict)
-    if plan.start.seqs < REQUESTS:
-        return wrong(f"max_num_seqs {plan.start.seqs} lets fewer than {REQUESTS} run at once.")
-    if (many := plan.requests_at_once(LENGTH)) < REQUESTS:
-        return wrong(
-            f"It starts, but requests that fit at once: {many}, not {REQUESTS}. The KV cache has "
-            f"{plan.kv_tokens:,} tokens. What else takes memory, or bytes a token?"
-        )
-    if plan.tight:
-        return wrong(
-            f"{many} requests fit, but the plan warns. {plan.tight} What needs fewer graphs?"
-        )
-    return right(f"{plan.kv_tokens:,} tokens of KV cache: {many} requests of {LENGTH:,} at once.")
+    whole = TURNS * PHOTO_TOKENS
+    tokens = read_number(answer, "(visual)?tokens?", lambda number: number == whole)
+    if tokens is None:
+        return wrong("`answer` is to be one number, the visual tokens of all five requests.")
+    if tokens == whole:
+        return right("5 × 880: the photo is paid with every request of the talk.")
+    if tokens in WRONG_TALKS:
+        return wrong(f"Not {tokens:g}: {WRONG_TALKS[tokens]}.")
+    return wrong(f"Not {tokens:g}: count the photo by its cells, and then the requests it is in.")
