@@ -13,7 +13,10 @@ from types import SimpleNamespace
 
 from helpers.places import ROOT
 
-NOTEBOOK = ROOT / "notebooks" / "10_measure_throughput.ipynb"
+NOTEBOOKS = [
+    ROOT / "notebooks" / name
+    for name in ("10_measure_throughput.ipynb", "11_outgrow_one_card.ipynb")
+]
 WANTED = (
     r"^import asyncio",
     r"^class Timing",
@@ -27,15 +30,16 @@ WANTED = (
     r"^async def sweep",
     r"^def plot_sweep",
 )
+# What the script of the ladder needs besides: 10's forms of a photo, 11's steps.
 LADDER = (r"^noise =", r"^def encode", r"^async def try_form", r"^LADDER =")
 
 
 def find_cells(wanted: tuple[str, ...] = WANTED) -> list[str]:
-    """The notebook's cells that define what is wanted, in their order."""
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    """The notebooks' cells that define what is wanted, in their order."""
+    cells = [cell for path in NOTEBOOKS for cell in json.loads(path.read_text())["cells"]]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     found = [one for one in code if any(re.search(part, one, re.MULTILINE) for part in wanted)]
-    assert len(found) == len(wanted), "the notebook's cells have changed: see WANTED"
+    assert len(found) == len(wanted), "the notebooks' cells have changed: see WANTED"
     return [one.removesuffix("\n\nplot_sweep(runs)") for one in found]
 
 

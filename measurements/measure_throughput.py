@@ -1,4 +1,4 @@
-"""Notebook 10's loads on an NVIDIA card, a server start for each step of its ladder, as tables.
+"""Notebook 10's loads on a card, a start for each step of notebook 11's ladder, as tables.
 
     python -m measurements.measure_throughput --model DIR --out measurements/throughput.csv
 

@@ -1,4 +1,4 @@
-"""Two servers behind nginx, with the configuration that notebook 10 shows: what it changes.
+"""Two servers behind nginx, with the configuration that notebook 11 shows: what it changes.
 
     python -m measurements.two_servers
 
@@ -30,7 +30,7 @@ from helpers.media.pictures import image_data_url
 from helpers.places import Place, find_place
 from helpers.server.records import stop_record
 from helpers.server.server import Server
-from measurements.load_client import NOTEBOOK, make_client, run
+from measurements.load_client import NOTEBOOKS, make_client, run
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ def run_nginx(port: int, without: str = "") -> Iterator[Path]:
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         raise SystemExit("nginx is not installed: apt-get install nginx-light")
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    cells = json.loads(NOTEBOOKS[1].read_text())["cells"]
     text = "\n".join("".join(cell["source"]) for cell in cells)
     shown = re.search(r"```nginx\n(.*?)```", text, re.DOTALL)[1]
     shown = re.sub(without, "", shown) if without else shown

@@ -40,7 +40,7 @@ def record(path: Path) -> bool:
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
-        timeout=3600,  # on the gpu place one cell of 09 starts eight servers
+        timeout=3600,  # on the gpu place one cell of 11 starts eight servers
         kernel_name="python3",
         record_timing=False,
         resources={"metadata": {"path": str(path.parent)}},

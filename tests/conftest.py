@@ -62,12 +62,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def find_group(item: pytest.Item) -> str:
-    alone = item.path.stem in ENGINE_TESTS
-    if item.path.stem == "test_notebooks":
-        alone = item.callspec.params["notebook"].name[:2] in ALONE
-    elif "shared_server" not in item.fixturenames:
-        return "engines" if alone else ""
-    return "engines" if alone and "shared_server" not in item.fixturenames else "shared server"
+    stem = item.path.stem
+    shared = stem in ("test_browser", "test_notebooks") or "shared_server" in item.fixturenames
+    if stem == "test_notebooks":
+        shared = item.callspec.params["notebook"].name[:2] not in ALONE
+    if shared:
+        return "shared server"
+    return "engines" if stem in (*ENGINE_TESTS, "test_notebooks") else ""
 
 
 @pytest.fixture(scope="session", autouse=True)
