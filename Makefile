@@ -23,13 +23,13 @@ lab: setup ## Open the course in JupyterLab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. \
 	  --LabApp.default_url=/lab/tree/notebooks/00_check_your_setup.ipynb
 
-serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 to 08
+serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 to 09 and 11
 	@$(BIN)/python -m helpers.server
 
 stop:    ## Stop every server that the course has started
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m helpers.server stop
 
-test: setup ## Run every test: helpers, notebooks against a real server, structure (about 25 minutes a stack)
+test: setup ## Run every test: helpers, notebooks against a real server, structure (about 20 minutes a stack)
 	@$(BIN)/python -m pytest $(TWO)
 
 check: setup ## Run the fast tests, lint and format (two to three minutes)
