@@ -104,6 +104,7 @@ def test_length_and_balance(notebook: Path) -> None:
     cells = read(notebook)["cells"]
     code = len(code_cells(notebook))
     assert 25 <= len(cells) <= 60
+    assert max(len(text.split()) for text in texts(notebook)) <= 250
     assert 0.55 <= (len(cells) - code) / code <= 1.6
 
 

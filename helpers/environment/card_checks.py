@@ -22,7 +22,6 @@ from helpers.places import GIB, MIN_CARD
 # What vLLM 0.11.0 takes for the 4B with clips allowed, in GiB, as an H100 showed: weights 8.6,
 # the largest clip 3.3, CUDA's libraries 0.2. The sampler comes on top, and then the KV cache.
 FIXED = 12.1
-COMPILING = 0.32  # what the trial run takes at least, however few requests the sampler is for
 VOCABULARY = 151_936
 TOKEN_BYTES = 147_456  # KV cache
 REQUESTS, LENGTH = 256, 16_384  # vLLM's default below 70 GiB, and the course's --max-model-len
@@ -45,7 +44,7 @@ def count_smallest(requests: int = REQUESTS, length: int = LENGTH) -> float:
     from 128 rows on and 50 below. tests/test_environment.py holds it against the planner.
     """
     sorting = requests * VOCABULARY * (38 if requests >= 128 else 50)
-    return FIXED * GIB + max(sorting, COMPILING * GIB) + length * TOKEN_BYTES
+    return FIXED * GIB + sorting + length * TOKEN_BYTES
 
 
 def check_driver(nvidia: Nvidia) -> Check:
