@@ -1,6 +1,7 @@
 """The rules that every notebook keeps, and that the pages of the course agree with the folder."""
 
 import ast
+import csv
 import json
 import re
 from collections import Counter
@@ -106,6 +107,25 @@ def test_length_and_balance(notebook: Path) -> None:
     assert 25 <= len(cells) <= 60
     assert max(len(text.split()) for text in texts(notebook)) <= 250
     assert 0.55 <= (len(cells) - code) / code <= 1.6
+
+
+@each_lesson
+def test_the_stated_minutes_are_honest(notebook: Path) -> None:
+    """Reading 200 words and 20 lines of code a minute, a quarter more to think, 3 an exercise.
+
+    Two people who took the first ten lessons with a clock needed 77 to 137 % of that. The seconds
+    that the cells take are in measurements/lessons.csv.
+    """
+    number = notebook.name[:2]
+    with (ROOT / "measurements" / "lessons.csv").open(newline="") as file:
+        waiting = {row["lesson"]: int(row["seconds"]) for row in csv.DictReader(file)}[number]
+    code = [source(cell) for cell in code_cells(notebook)]
+    words = sum(len(text.split()) for text in texts(notebook))
+    lines = sum(bool(line.strip()) for one in code for line in one.splitlines())
+    exercises = len(re.findall(rf"nb{number}\.check", "\n".join(code)))
+    minutes = 1.25 * (words / 200 + lines / 20) + 3 * exercises + waiting / 60
+    stated = int(re.search(r"· (\d+) min ·", texts(notebook)[0])[1])
+    assert 0.75 <= stated / minutes <= 1.25, f"{minutes:.0f} minutes"
 
 
 @each
