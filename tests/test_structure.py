@@ -19,8 +19,9 @@ client = OpenAI(base_url=place.base_url, api_key=place.api_key)
 MODEL = client.models.list().data[0].id
 server"""
 WITH_SERVER = ("03", "04", "05", "07", "08", "09", "10", "11")
-REPEATABLE = ("02", "03", "04")  # no cell of theirs depends on which one ran last
-SAME_EVERYWHERE = {"MODEL", "answer", "base_url", "client", "key", "place"}
+# Names that several cells of a lesson set, all to the same.
+SAME_EVERYWHERE = {"MODEL", "answer", "base_url", "client", "folder", "key", "limits", "place"}
+SAME_EVERYWHERE |= {"processor"}
 
 
 def name(path: Path) -> str:
@@ -52,12 +53,17 @@ def find_calls(code: str) -> list[ast.Call]:
 
 
 def find_names(code: str) -> tuple[set[str], set[str]]:
-    """The names that a cell needs from other cells, and those that it sets."""
-    nodes = list(ast.walk(ast.parse(code)))
-    names = [node for node in nodes if isinstance(node, ast.Name)]
-    written = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-    parameters = {node.arg for node in nodes if isinstance(node, ast.arg)}
-    return {node.id for node in names} - written - parameters, written
+    """The names that a cell needs from other cells, and those that it sets; not a function's own."""
+    needed, written = set(), set()
+    for node in ast.parse(code).body:
+        names = [one for one in ast.walk(node) if isinstance(one, ast.Name)]
+        stored = {one.id for one in names if isinstance(one.ctx, ast.Store)}
+        inner = {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inner |= stored
+        needed |= {one.id for one in names if isinstance(one.ctx, ast.Load)} - inner - written
+        written |= stored - inner
+    return needed - written, written
 
 
 each = pytest.mark.parametrize("notebook", ALL, ids=name)
@@ -217,7 +223,7 @@ def test_every_question_to_a_server_sends_the_key(notebook: Path) -> None:
             assert "urlopen" not in asked
 
 
-@pytest.mark.parametrize("notebook", [p for p in NOTEBOOKS if p.name[:2] in REPEATABLE], ids=name)
+@each_lesson
 def test_a_cell_run_again_finds_what_it_found_before(notebook: Path) -> None:
     """A name that a cell reads and does not set is set by one cell alone."""
     found = [find_names(source(cell)) for cell in code_cells(notebook)]
