@@ -10,7 +10,11 @@ RIGHT = {
     nb08.check_length: [15_264, 15_280, 15_000, "15,264", "15264 tokens"],
 }
 WRONG = {
-    nb08.check_whole: [(8, "one of them is vLLM's own"), (6, "divide"), ([7, 8], "one number")],
+    nb08.check_whole: [
+        (8, "one block of the cache is vLLM's own"),
+        (6, "divide"),
+        ([7, 8], "one number"),
+    ],
     nb08.check_length: [
         (15_291, "whole blocks of 16"),
         (16_384, "more than 2.10 GiB hold"),

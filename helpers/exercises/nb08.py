@@ -28,8 +28,8 @@ def check_whole(answer: object) -> Verdict:
     if many == WHOLE:
         return right("7: vLLM keeps one block of the cache, so the eighth lacks its last one.")
     if many == WHOLE + 1:
-        return wrong("Not 8: the cache has 8,192 blocks, and one of them is vLLM's own.")
-    return wrong(f"Not {many:g}: divide the blocks of the cache by those of one request.")
+        return wrong("Not 8: one block of the cache is vLLM's own. What does the eighth lack?")
+    return wrong(f"Not {many:g}: divide the cache by one request, and mind vLLM's own block.")
 
 
 def check_length(answer: object) -> Verdict:
