@@ -15,13 +15,12 @@ import pytest
 from helpers.places import find_place
 from helpers.server.records import find_servers, stop_record
 from helpers.server.server import Server
-from notebooks.record import ALONE
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9][0-9]_*.ipynb"))
 
-ENGINE_TESTS = ("test_server", "test_server_life", "test_server_records", "test_load")
+SERVER_TESTS = ("test_server", "test_server_life", "test_server_records")
 RUN = "TEST_RUN_OF_THE_COURSE"
 WATCHER = """
 import os, psutil, sys
@@ -48,27 +47,18 @@ sys.exit(bool(left))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give slow tests time on a busy machine, and each of the two workers a share of them.
+    """Give slow tests time on a busy machine, and keep on one worker what must not meet.
 
-    One worker (`make test` runs two) has the shared server and all that talks to it, the other
-    has what starts, kills and counts servers; what is left goes to whichever is free.
+    `make test` runs two workers, each with a shared server of its own. What kills servers, and
+    what counts the killed, would see the other's.
     """
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))
-        if group := find_group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
-def find_group(item: pytest.Item) -> str:
-    stem = item.path.stem
-    shared = stem in ("test_browser", "test_notebooks") or "shared_server" in item.fixturenames
-    if stem == "test_notebooks":
-        shared = item.callspec.params["notebook"].name[:2] not in ALONE
-    if shared:
-        return "shared server"
-    return "engines" if stem in (*ENGINE_TESTS, "test_notebooks") else ""
+        if item.path.stem in SERVER_TESTS or "00_check_your_setup" in item.name:
+            item.add_marker(pytest.mark.xdist_group("servers that die"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -53,7 +53,7 @@ def find_calls(code: str) -> list[ast.Call]:
 
 
 def find_names(code: str) -> tuple[set[str], set[str]]:
-    """The names that a cell needs from other cells, and those that it sets; not a function's own."""
+    """The names that a cell needs of other cells, and those it sets; not a function's own."""
     needed, written = set(), set()
     for node in ast.parse(code).body:
         names = [one for one in ast.walk(node) if isinstance(one, ast.Name)]
