@@ -7,7 +7,7 @@ VENV := $(if $(filter current,$(STACK)),.venv-current,.venv)
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
-TWO := -n 2 --dist loadgroup# workers, each with servers and ports of its own
+TWO := -n 2# workers, each with servers and ports of its own
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help setup lab serve stop test check record eval-pocket lock clean

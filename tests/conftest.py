@@ -47,18 +47,29 @@ sys.exit(bool(left))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give slow tests time on a busy machine, and keep on one worker what must not meet.
-
-    `make test` runs two workers, each with a shared server of its own. What kills servers, and
-    what counts the killed, would see the other's.
-    """
+    """Give a test that starts servers time on a busy machine; a timeout ends the whole run."""
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))
-        if item.path.stem in SERVER_TESTS or "00_check_your_setup" in item.name:
-            item.add_marker(pytest.mark.xdist_group("servers that die"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Hand each test to the worker that is free, but keep on one what must not meet.
+
+    `make test` runs two workers, each with a shared server of its own. What kills servers, and
+    what counts the killed, would see the other's. (xdist's own groups do nothing on pytest 9.2.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            apart = Path(path).stem in SERVER_TESTS or "00_check_your_setup" in nodeid
+            return "servers that die" if apart else nodeid
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
