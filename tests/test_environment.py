@@ -67,6 +67,7 @@ def run_check(**env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | env)
 
 
+@pytest.mark.slow
 def test_this_machine_has_no_problem_on_the_cpu_place() -> None:
     done = run_check(COURSE_PLACE="cpu", COURSE_BASE_URL=f"http://127.0.0.1:{free_port()}/v1")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -75,6 +76,7 @@ def test_this_machine_has_no_problem_on_the_cpu_place() -> None:
     assert not done.stderr
 
 
+@pytest.mark.slow
 def test_exit_code_1_and_the_way_out_when_the_port_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -95,6 +97,8 @@ def test_the_gpu_place_without_driver_reports_and_goes_on(
 ) -> None:
     driver.error = pynvml.NVMLError_LibraryNotFound
     monkeypatch.setenv("COURSE_PLACE", "gpu")
+    torch = Torch("2.8.0", "12.8", TORCH_280, sees_card=False)
+    monkeypatch.setattr(environment, "read_torch", lambda env: torch)
     report = check_environment()
     assert find(report, "NVIDIA driver").state == "problem"
     assert "install" in find(report, "NVIDIA driver").way_out
@@ -121,6 +125,7 @@ def test_the_gpu_place_with_a_5090(
     assert find(report, "VRAM free for the course").expected == "≥ 28.7 GiB"
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_imported() -> None:
     code = (
         "import sys, helpers.environment as e; heavy = {'torch', 'vllm', 'av', 'cv2', 'numpy'};"

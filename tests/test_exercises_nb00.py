@@ -7,77 +7,38 @@ import numpy as np
 import pytest
 
 from helpers.environment.card_checks import CUDA_HIDES
-from helpers.exercises import BLANK, read_number, read_size, read_user_parts
-from helpers.exercises import nb00 as checks
+from helpers.exercises import nb00, read_number, read_size, read_user_parts
 from helpers.memory.plan import make_card, plan_memory
 from helpers.memory.shapes import QWEN3_VL_4B
 from helpers.memory.terms import Settings
+from tests.exercise_cases import all_get, hold_answers
 
-
-@pytest.mark.parametrize("check", [checks.check_pages, checks.check_share, checks.check_machines])
-def test_nothing_yet(check) -> None:
-    assert check(...) == BLANK
-
-
-@pytest.mark.parametrize(
-    "answer", [88, 88.0, "88", " 88 ", "88 pages", "= 88", "88.", Fraction(88), np.int64(88)]
-)
-def test_pages_right(answer: object) -> None:
-    assert checks.check_pages(answer).ok
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
+KV = 6 * 1.125
+RIGHT = {
+    nb00.check_pages: [
+        *(88, 88.0, "88", " 88 ", "88 pages", "= 88", "88.", Fraction(88), np.int64(88)),
+    ],
+    nb00.check_share: [
+        *(0.86, 0.855, "0.86", "0,86", "86 %", "86 percent", "86 per cent", 86, 0.8550, "0.860"),
+    ],
+    nb00.check_machines: [
+        *("A C", "C, A", "ac", ["A", "C"], {"c", "a"}, ("A", "C"), "A and C", "a, c.", "A & C"),
+        *("C/A", "machines A and C", "both A and C", "'A', 'C'"),
+    ],
+}
+WRONG = {
+    nb00.check_pages: [
         (84, "rounded down"),
         (86, "rounded the sum"),
         (85.8125, "rounded the sum"),
         (88 * 16, "tokens"),
-        (5, "is not it"),
-        ("many", "no number"),
-        (None, "no number"),
-        ([88], "no number"),
-        (float("nan"), "no number"),
-        (math.inf, "no number"),
-        ("", "no number"),
-        (True, "no number"),
-        ("88 88", "no number"),
-        ("8 8", "no number"),
-        ([3, 1, 2, 63, 19], "no number"),
-        ({}, "no number"),
-        (b"88", "no number"),
-        (88j, "no number"),
-        ("8,8", "is not it"),
-        (-88, "is not it"),
-        (10**400, "no number"),
+        *all_get("is not it", 5, "8,8", -88),
+        *all_get("no number", "many", None, [88], float("nan"), math.inf, "", True, "88 88", "8 8"),
+        *all_get("no number", [3, 1, 2, 63, 19], {}, b"88", 88j, 10**400),
     ],
-)
-def test_pages_wrong(answer: object, hint: str) -> None:
-    verdict = checks.check_pages(answer)
-    assert not verdict.ok
-    assert hint in verdict.text
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [0.86, 0.855, "0.86", "0,86", "86 %", "86 percent", "86 per cent", 86, 0.8550, "0.860"],
-)
-def test_share_right(answer: object) -> None:
-    assert checks.check_share(answer).ok
-
-
-KV = 6 * 1.125
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (0.85, "A little too small"),
-        (0.854, "A little too small"),
-        ((8.27 + 5.2 + KV) / 24, "A little too small"),
-        (0.87, "smaller share will do"),
-        (0.9, "smaller share will do"),
-        (1, "smaller share will do"),
+    nb00.check_share: [
+        *all_get("A little too small", 0.85, 0.854, (8.27 + 5.2 + KV) / 24),
+        *all_get("smaller share will do", 0.87, 0.9, 1),
         ((8.27 + KV) / 23.65, "left out the working memory"),
         ((5.2 + KV) / 23.65, "left out the weights"),
         (0.57, "left out the KV cache"),
@@ -86,23 +47,23 @@ KV = 6 * 1.125
         (0.4, "Too small"),
         (20.2, "GiB that are needed"),
         (8.27 + 5.2 + KV, "GiB that are needed"),
-        (49_152, "no share"),
-        (0, "no share"),
-        (-0.86, "no share"),
-        (float("nan"), "no share"),
-        (None, "no share"),
-        ("", "no share"),
-        ([0.86], "no share"),
-        ((0, 86), "no share"),
-        (True, "no share"),
-        ("0.86 0.86", "no share"),
+        *all_get("no share", 49_152, 0, -0.86, float("nan"), None, "", [0.86], (0, 86), True),
+        *all_get("no share", "0.86 0.86"),
         ("0.86 %", "Too small"),
     ],
-)
-def test_share_wrong(answer: object, hint: str) -> None:
-    verdict = checks.check_share(answer)
-    assert not verdict.ok
-    assert hint in verdict.text
+    nb00.check_machines: [
+        ("A", "sm_86 kernels"),
+        ("C", "has what it takes"),
+        ("A B C", "sm_120 card"),
+        ("A C D", "CUDA 11.8"),
+        (["A", "C", "E"], "a game"),
+        *all_get("letters from A to E", "F", "", 3, None, True, [], float("nan"), b"A C"),
+        *all_get("letters from A to E", {"A": 1, "C": 1}, [["A", "C"]], ["A", 3], "A-C"),
+        *all_get("letters from A to E", "A, C, not B"),
+        ("A B C D E", "sm_120 card"),
+    ],
+}
+test_every_answer = hold_answers(RIGHT, WRONG)
 
 
 def test_the_share_of_the_exercise_is_the_planners() -> None:
@@ -112,58 +73,6 @@ def test_the_share_of_the_exercise_is_the_planners() -> None:
     for share, requests in ((0.86, 6), (0.85, 5)):
         plan = plan_memory(QWEN3_VL_4B, Settings(gpu_memory_utilization=share, **flags), card=card)
         assert plan.requests_at_once(8192) == requests
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "A C",
-        "C, A",
-        "ac",
-        ["A", "C"],
-        {"c", "a"},
-        ("A", "C"),
-        "A and C",
-        "a, c.",
-        "A & C",
-        "C/A",
-        "machines A and C",
-        "both A and C",
-        "'A', 'C'",
-    ],
-)
-def test_machines_right(answer: object) -> None:
-    assert checks.check_machines(answer).ok
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        ("A", "sm_86 kernels"),
-        ("C", "has what it takes"),
-        ("A B C", "sm_120 card"),
-        ("A C D", "CUDA 11.8"),
-        (["A", "C", "E"], "a game"),
-        ("F", "letters from A to E"),
-        ("", "letters from A to E"),
-        (3, "letters from A to E"),
-        (None, "letters from A to E"),
-        (True, "letters from A to E"),
-        ([], "letters from A to E"),
-        (float("nan"), "letters from A to E"),
-        (b"A C", "letters from A to E"),
-        ({"A": 1, "C": 1}, "letters from A to E"),
-        ([["A", "C"]], "letters from A to E"),
-        (["A", 3], "letters from A to E"),
-        ("A-C", "letters from A to E"),
-        ("A, C, not B", "letters from A to E"),
-        ("A B C D E", "sm_120 card"),
-    ],
-)
-def test_machines_wrong(answer: object, hint: str) -> None:
-    verdict = checks.check_machines(answer)
-    assert not verdict.ok
-    assert hint in verdict.text
 
 
 # What the checks of all notebooks share

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from helpers.download.manifest import FileCheck, Verification
-from helpers.exercises import nb01
+from helpers.exercises import Verdict, nb01
 from helpers.places import POCKET, ROOT
+from tests.exercise_cases import all_get, hold_answers
 
 CHECK = Verification(
     Path("copy"),
@@ -25,46 +26,31 @@ CHECK = Verification(
 )
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [2_127_532_032, 2127532032.0, "2,127,532,032", "2 127 532 032 parameters", "2.127.532.032"],
-)
-def test_the_small_relative_is_accepted(answer):
-    assert nb01.check_small_relative(answer).ok
+def check_bytes_to_fetch(answer: object) -> Verdict:
+    return nb01.check_bytes_to_fetch(answer, CHECK)
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (..., "Nothing here yet"),
-        (None, "no number"),
-        ("two billion", "no number"),
-        (True, "no number"),
+SILLY = all_get("", [2127532032], "2127532032 GiB", "4.88 bytes", 2 * 2127532032, -1)
+RIGHT = {
+    nb01.check_small_relative: [
+        *(2_127_532_032, 2127532032.0, "2,127,532,032"),
+        *("2 127 532 032 parameters", "2.127.532.032"),
+    ],
+    nb01.check_half_fp8: [5_242_315_776 / 2**30, 4.88, "4.88 GiB", "4.882", "4,882", "~4.88"],
+    check_bytes_to_fetch: [1340, "1,340 bytes", 1340.0, "1340 B", "1.340 bytes"],
+}
+WRONG = {
+    nb01.check_small_relative: [
+        *SILLY,
+        *all_get("no number", None, "two billion", True, float("nan")),
         (4_437_815_808, "4B model again"),
         (1_720_574_976, "vision part is missing"),
         (2_135_922_688, "2048"),
         (2_362_413_056, "32 attention heads"),
         (2_000_000_000, "change the five numbers"),
-        (float("nan"), "no number"),
     ],
-)
-def test_a_wrong_small_relative_gets_its_reason(answer, hint):
-    verdict = nb01.check_small_relative(answer)
-    assert not verdict.ok
-    assert hint in verdict.text
-
-
-@pytest.mark.parametrize(
-    "answer", [5_242_315_776 / 2**30, 4.88, "4.88 GiB", "4.882", "4,882", "~4.88"]
-)
-def test_the_weights_with_fp8_are_accepted(answer):
-    assert nb01.check_half_fp8(answer).ok
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (..., "Nothing here yet"),
+    nb01.check_half_fp8: [
+        *SILLY,
         ([4.88], "no number"),
         (float("inf"), "no number"),
         (5_242_315_776, "Right in bytes"),
@@ -78,23 +64,9 @@ def test_the_weights_with_fp8_are_accepted(answer):
         ((943_718_400 + 2_689_597_440) / 2**30, "the rest is to be added"),
         (3, "attention and feed-forward at one byte"),
     ],
-)
-def test_wrong_weights_with_fp8_get_their_reason(answer, hint):
-    verdict = nb01.check_half_fp8(answer)
-    assert not verdict.ok
-    assert hint in verdict.text
-
-
-@pytest.mark.parametrize("answer", [1340, "1,340 bytes", 1340.0, "1340 B", "1.340 bytes"])
-def test_the_bytes_to_fetch_are_accepted(answer):
-    assert nb01.check_bytes_to_fetch(answer, CHECK).ok
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (..., "Nothing here yet"),
-        (("config.json",), "no number"),
+    check_bytes_to_fetch: [
+        *SILLY,
+        *all_get("no number", ("config.json",), [1340], "1340 GiB", "1340 1340"),
         (1200, "bytes found"),
         (6340, "whole folder"),
         (3, "number of files"),
@@ -104,48 +76,14 @@ def test_the_bytes_to_fetch_are_accepted(answer):
         (1040, "wrong size comes too"),
         (1140, "not its rest"),
         (2680, "add up"),
-        ([1340], "no number"),
-        ("1340 GiB", "no number"),
-        ("1340 1340", "no number"),
     ],
-)
-def test_wrong_bytes_to_fetch_get_their_reason(answer, hint):
-    verdict = nb01.check_bytes_to_fetch(answer, CHECK)
-    assert not verdict.ok
-    assert hint in verdict.text
+}
+test_every_answer = hold_answers(RIGHT, WRONG)
 
 
 def test_a_check_without_damage_has_no_answer():
     whole = Verification(Path("copy"), (FileCheck("a.json", 5, 5, "whole"),))
     assert "nothing to repair" in nb01.check_bytes_to_fetch(0, whole).text
-
-
-SILLY = [
-    "",
-    " ",
-    None,
-    True,
-    False,
-    [],
-    {},
-    (),
-    [2127532032],
-    float("nan"),
-    float("inf"),
-    "...",
-    len,
-]
-
-
-@pytest.mark.parametrize("answer", [*SILLY, "2127532032 GiB", "4.88 bytes", 2 * 2127532032, -1])
-def test_silly_answers_are_refused(answer):
-    verdicts = [
-        nb01.check_small_relative(answer),
-        nb01.check_half_fp8(answer),
-        nb01.check_bytes_to_fetch(answer, CHECK),
-    ]
-    assert not any(verdicts), verdicts
-    assert all(len(verdict.text) < 250 for verdict in verdicts)
 
 
 @pytest.mark.slow

@@ -1,13 +1,13 @@
 """Right answers in many spellings pass; wrong ones are told what is wrong."""
 
 import json
-import math
 
 import pytest
 
-from helpers.exercises import commands, nb02
+from helpers.exercises import Verdict, commands, nb02
 from helpers.places import find_place
 from tests.conftest import ROOT
+from tests.exercise_cases import all_get, hold_answers, hold_check
 
 LOG_LINES = (
     "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
@@ -17,47 +17,19 @@ LOG_LINES = (
 RIGHT_WAYS = dict(zip(LOG_LINES, ("down", "up", "down"), strict=True))
 FLAGS = ("--port", "9000", "--max-model-len", "8192", "--limit-mm-per-prompt")
 JSON = '{"image": 2, "video": 0}'
-ODD = [None, "", [], {}, (), object(), "many", [3], -1, 0, True, math.nan, math.inf, len, [None]]
 
 
-@pytest.mark.parametrize("answer", ODD)
-def test_odd_answers_are_wrong_and_never_fail(answer: object) -> None:
-    assert not nb02.check_requests_at_once(answer, 174_720)
-    assert not nb02.check_flags(answer)
-    assert not nb02.check_ways(answer)
-    assert not nb02.check_ways(RIGHT_WAYS | {LOG_LINES[0]: answer})
+def check_requests_at_once(answer: object) -> Verdict:
+    return nb02.check_requests_at_once(answer, 174_720)
 
 
-def test_the_notebook_asks_what_is_checked() -> None:
-    notebook = json.loads((ROOT / "notebooks" / "02_launch_the_server.ipynb").read_text())
-    code = "\n".join("".join(cell["source"]) for cell in notebook["cells"])
-    assert all(f'"{line}": ...' in code for line in LOG_LINES)
+def check_one_way(answer: object) -> Verdict:
+    return nb02.check_ways(RIGHT_WAYS | {LOG_LINES[0]: answer})
 
 
-@pytest.mark.parametrize("answer", [42, 42.0, "42", " 42 ", "42 requests"])
-def test_requests_at_once_right(answer: object) -> None:
-    assert nb02.check_requests_at_once(answer, 174_720)
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (..., "Nothing here"),
-        (42.65625, "round down"),
-        (42.66, "round down"),
-        (43, "round down"),
-        (44, "Divide"),
-        ("many", "not a number"),
-    ],
-)
-def test_requests_at_once_wrong(answer: object, hint: str) -> None:
-    verdict = nb02.check_requests_at_once(answer, 174_720)
-    assert not verdict and hint in verdict.text
-
-
-@pytest.mark.parametrize(
-    "flags",
-    [
+RIGHT = {
+    check_requests_at_once: [42, 42.0, "42", " 42 ", "42 requests"],
+    nb02.check_flags: [
         '--port 9000 --max-model-len 8192 --limit-mm-per-prompt \'{"image": 2, "video": 0}\'',
         ["--limit-mm-per-prompt", '{"video":0,"image":2}', "--port=9000", "--max_model_len=8192"],
         [
@@ -77,15 +49,15 @@ def test_requests_at_once_wrong(answer: object, hint: str) -> None:
         ["vllm", "serve", "models/Qwen", *FLAGS, JSON],
         f"--port 9000 \\\n  --max-model-len 8192 \\\n  --limit-mm-per-prompt '{JSON}'",
     ],
-)
-def test_flags_right(flags: object) -> None:
-    assert nb02.check_flags(flags)
-
-
-@pytest.mark.parametrize(
-    ("flags", "hint"),
-    [
-        (..., "Nothing here"),
+    check_one_way: ["down"],
+}
+WRONG = {
+    check_requests_at_once: [
+        *all_get("round down", 42.65625, 42.66, 43),
+        (44, "Divide"),
+        ("many", "not a number"),
+    ],
+    nb02.check_flags: [
         ("--max-model-len 8192", "--port is missing"),
         ("--port 8085 --max-model-len 8192", "--port should be 9000"),
         ("--port 9000 --max-model-len 8192", "--limit-mm-per-prompt is missing"),
@@ -119,10 +91,42 @@ def test_flags_right(flags: object) -> None:
         (9000, "no list of words"),
         ({"--port": 9000}, "no list of words"),
     ],
-)
-def test_flags_wrong(flags: object, hint: str) -> None:
-    verdict = nb02.check_flags(flags)
-    assert not verdict and hint in verdict.text
+    check_one_way: [],
+}
+WAYS = [
+    RIGHT_WAYS,
+    {line: way.upper() for line, way in RIGHT_WAYS.items()},
+    {line: f" {way} " for line, way in reversed(RIGHT_WAYS.items())},
+    dict(zip(LOG_LINES, ("lower", "raise", "Lower"), strict=True)),
+    dict(zip(LOG_LINES, ("downwards", "upward", "down."), strict=True)),
+    dict(zip(LOG_LINES, ("'down'", "↑", "↓"), strict=True)),
+]
+WRONG_WAYS = [
+    (..., "dictionary"),
+    (list(RIGHT_WAYS.items()), "dictionary"),
+    ({}, "missing: torch.OutOfMemoryError"),
+    ({LOG_LINES[1]: "up"}, "missing: torch.OutOfMemoryError"),
+    ({LOG_LINES[0]: "down", "a made-up line": "up"}, "missing: ValueError: No available"),
+    (RIGHT_WAYS | {"a made-up line": "up"}, "each once; yours has 4"),
+    (RIGHT_WAYS | {f"{LOG_LINES[0]} again": "down"}, "each once; yours has 4"),
+    ({1: "down", 2: "up", 3: "down"}, "missing"),
+    (RIGHT_WAYS | {LOG_LINES[0]: ...}, "Nothing here"),
+    (dict.fromkeys(LOG_LINES, "up"), "the card"),
+    (dict.fromkeys(LOG_LINES, "down"), "budget"),
+    (dict.fromkeys(LOG_LINES, "up or down"), "the card"),
+    ({line: ["down"] for line in LOG_LINES}, "the card"),
+]
+test_every_answer = hold_answers(RIGHT, WRONG)
+
+
+def test_ways() -> None:
+    hold_check(nb02.check_ways, WAYS, WRONG_WAYS, blank=dict.fromkeys(LOG_LINES, ...))
+
+
+def test_the_notebook_asks_what_is_checked() -> None:
+    notebook = json.loads((ROOT / "notebooks" / "02_launch_the_server.ipynb").read_text())
+    code = "\n".join("".join(cell["source"]) for cell in notebook["cells"])
+    assert all(f'"{line}": ...' in code for line in LOG_LINES)
 
 
 def test_without_vllm_any_flag_may_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,44 +134,6 @@ def test_without_vllm_any_flag_may_be_one(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(commands, "list_short_flags", dict)
     assert nb02.check_flags([*FLAGS, JSON, "--enforce-eager", "--seed", "0"])
     assert "--port should be 9000" in nb02.check_flags("--max-model-len 8192 --port").text
-
-
-@pytest.mark.parametrize(
-    "ways",
-    [
-        RIGHT_WAYS,
-        {line: way.upper() for line, way in RIGHT_WAYS.items()},
-        {line: f" {way} " for line, way in reversed(RIGHT_WAYS.items())},
-        dict(zip(LOG_LINES, ("lower", "raise", "Lower"), strict=True)),
-        dict(zip(LOG_LINES, ("downwards", "upward", "down."), strict=True)),
-        dict(zip(LOG_LINES, ("'down'", "↑", "↓"), strict=True)),
-    ],
-)
-def test_ways_right(ways: dict) -> None:
-    assert nb02.check_ways(ways), nb02.check_ways(ways).text
-
-
-@pytest.mark.parametrize(
-    ("ways", "hint"),
-    [
-        (..., "dictionary"),
-        (list(RIGHT_WAYS.items()), "dictionary"),
-        ({}, "missing: torch.OutOfMemoryError"),
-        ({LOG_LINES[1]: "up"}, "missing: torch.OutOfMemoryError"),
-        ({LOG_LINES[0]: "down", "a made-up line": "up"}, "missing: ValueError: No available"),
-        (RIGHT_WAYS | {"a made-up line": "up"}, "each once; yours has 4"),
-        (RIGHT_WAYS | {f"{LOG_LINES[0]} again": "down"}, "each once; yours has 4"),
-        ({1: "down", 2: "up", 3: "down"}, "missing"),
-        (RIGHT_WAYS | {LOG_LINES[0]: ...}, "Nothing here"),
-        (dict.fromkeys(LOG_LINES, "up"), "the card"),
-        (dict.fromkeys(LOG_LINES, "down"), "budget"),
-        (dict.fromkeys(LOG_LINES, "up or down"), "the card"),
-        ({line: ["down"] for line in LOG_LINES}, "the card"),
-    ],
-)
-def test_ways_wrong(ways: object, hint: str) -> None:
-    verdict = nb02.check_ways(ways)
-    assert not verdict and hint in verdict.text, verdict.text
 
 
 @pytest.mark.parametrize("place", ["gpu", "cpu"])

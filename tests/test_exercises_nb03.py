@@ -1,100 +1,24 @@
 """The exercises of notebook 03: right answers in many forms, wrong ones with their reason."""
 
-import copy
 import json
 import math
 from fractions import Fraction
+from itertools import product
 
-import pytest
-
-from helpers.exercises import nb03
+from helpers.exercises import BLANK, Verdict, nb03
 from tests.conftest import ROOT
+from tests.exercise_cases import all_get, hold_answers
 
 ARRIVALS = [0.210, 0.231, 0.250, 0.272, 0.291, 0.310, 0.332, 0.350, 0.371, 0.390, 0.410]
 TTFT, SPEED, BLUE = 0.21, 50.0, 0.1792213793306976
-ODD = [None, "", [], {}, (), object(), "many", [3], (3,), -1, True, math.nan, math.inf, "nan", len]
 
 
-def test_unanswered() -> None:
-    verdicts = [
-        nb03.check_speed(ARRIVALS, ..., ...),
-        nb03.check_speed(ARRIVALS, TTFT, ...),
-        nb03.check_speed(ARRIVALS, ..., SPEED),
-        nb03.check_conversation(...),
-        nb03.check_probability(...),
-    ]
-    assert not any(verdicts)
-    assert all("Nothing here yet" in str(verdict) for verdict in verdicts)
+def check_ttft(answer: object) -> Verdict:
+    return nb03.check_speed(ARRIVALS, answer, SPEED)
 
 
-@pytest.mark.parametrize("answer", ODD)
-def test_odd_answers_are_wrong_and_never_fail(answer: object) -> None:
-    assert not nb03.check_speed(ARRIVALS, answer, SPEED)
-    assert not nb03.check_speed(ARRIVALS, TTFT, answer)
-    assert not nb03.check_conversation(answer)
-    assert not nb03.check_probability(answer)
-
-
-def test_the_notebook_asks_what_is_checked() -> None:
-    notebook = json.loads((ROOT / "notebooks" / "03_chat_with_text.ipynb").read_text())
-    code = "\n".join("".join(cell["source"]) for cell in notebook["cells"])
-    assert "nb03.check_speed(came, ttft, tokens_per_second)" in code
-    assert f"{ARRIVALS[0]:.3f}, " + ", ".join(f"{t:.3f}" for t in ARRIVALS[1:]) in code
-    assert json.dumps(nb03.LOGPROBS) in code
-    assert '"blue" at temperature 2' in code
-
-
-# 1: TTFT and tokens a second
-
-
-@pytest.mark.parametrize(
-    "ttft",
-    [0.21, "0.21", "0.210 s", "210 ms", "210 milliseconds", " 0.21 seconds", Fraction(21, 100)],
-)
-@pytest.mark.parametrize(
-    "speed",
-    [50, 50.0, 49.99999, "50", "50 tokens/s", "50 tok/s", "50 per second", "50 tps", "50,000"],
-)
-def test_right_speed(ttft: object, speed: object) -> None:
-    assert nb03.check_speed(ARRIVALS, ttft, speed), nb03.check_speed(ARRIVALS, ttft, speed).text
-
-
-def test_right_speed_of_other_arrivals() -> None:
-    assert nb03.check_speed([1.0, 1.5, 2.0], 1, 2)
-    assert not nb03.check_speed([1.0, 1.5, 2.0], 1, 3)
-
-
-@pytest.mark.parametrize("arrivals", [..., None, [], [0.2], 0.2, "0.2 0.3"])
-def test_lost_arrivals(arrivals: object) -> None:
-    verdict = nb03.check_speed(arrivals, TTFT, SPEED)
-    assert not verdict
-    assert "Keep the list" in verdict.text
-
-
-@pytest.mark.parametrize(
-    ("ttft", "speed", "hint"),
-    [
-        (210, 50, "milliseconds, seconds are asked"),
-        ("210", 50, "milliseconds, seconds are asked"),
-        (0.41, 50, "the last token"),
-        (0.231, 50, "from the request to the first"),
-        ("soon", 50, "is no time"),
-        (0.21, 55, "one fewer gaps"),
-        (0.21, 11 / 0.41, "counts the wait"),
-        (0.21, 10 / 0.41, "counts the wait"),
-        (0.21, 0.02, "seconds for one token"),
-        (0.21, 20, "milliseconds for one token"),
-        (0.21, 100, "divide the tokens after the first"),
-        (0.21, "fast", "is no number"),
-    ],
-)
-def test_wrong_speed(ttft: object, speed: object, hint: str) -> None:
-    verdict = nb03.check_speed(ARRIVALS, ttft, speed)
-    assert not verdict
-    assert hint in verdict.text
-
-
-# 2: a conversation
+def check_speed(answer: object) -> Verdict:
+    return nb03.check_speed(ARRIVALS, TTFT, answer)
 
 
 def talk(*texts: object, system: str = "") -> list[dict]:
@@ -108,11 +32,20 @@ def part(text: str) -> list[dict]:
 
 
 GOOD = ("My bicycle is orange.", "Nice.", "Name a fruit.", "A pear.", "What colour is my bicycle?")
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
+RIGHT = {
+    check_ttft: [
+        0.21,
+        "0.21",
+        "0.210 s",
+        "210 ms",
+        "210 milliseconds",
+        " 0.21 seconds",
+        Fraction(21, 100),
+    ],
+    check_speed: [
+        *(50, 50.0, 49.99999, "50", "50 tokens/s", "50 tok/s", "50 per second", "50 tps", "50,000"),
+    ],
+    nb03.check_conversation: [
         talk(*GOOD),
         talk(*GOOD, system="Be brief."),
         talk(*map(part, GOOD)),
@@ -137,16 +70,26 @@ GOOD = ("My bicycle is orange.", "Nice.", "Name a fruit.", "A pear.", "What colo
         talk(*(tuple(part(text)) for text in GOOD)),
         [turn | {"name": "Ada"} for turn in talk(*GOOD)],
     ],
-)
-def test_right_conversation(answer: list[dict]) -> None:
-    before = copy.deepcopy(answer)
-    assert nb03.check_conversation(answer), nb03.check_conversation(answer).text
-    assert answer == before
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
+    nb03.check_probability: [
+        *(BLUE, 0.179, 0.18, "0.179", " 0.1792 ", "17.9 %", "17.92%", "17.9 percent"),
+    ],
+}
+WRONG = {
+    check_ttft: [
+        *all_get("milliseconds, seconds are asked", 210, "210"),
+        (0.41, "the last token"),
+        (0.231, "from the request to the first"),
+        ("soon", "is no time"),
+    ],
+    check_speed: [
+        (55, "one fewer gaps"),
+        *all_get("counts the wait", 11 / 0.41, 10 / 0.41),
+        (0.02, "seconds for one token"),
+        (20, "milliseconds for one token"),
+        (100, "divide the tokens after the first"),
+        ("fast", "is no number"),
+    ],
+    nb03.check_conversation: [
         (talk(*GOOD[:4]), "end with a question of the user's"),
         (talk(*GOOD[:3]), "yours has 2"),
         (talk(*GOOD, "Orange.", "Thanks."), "yours has 4"),
@@ -193,26 +136,7 @@ def test_right_conversation(answer: list[dict]) -> None:
         (talk(*GOOD)[0], "a list of messages"),
         (list(GOOD), "a list of messages"),
     ],
-)
-def test_wrong_conversation(answer: object, hint: str) -> None:
-    verdict = nb03.check_conversation(answer)
-    assert not verdict
-    assert hint in verdict.text
-
-
-# 3: a probability
-
-
-@pytest.mark.parametrize(
-    "answer", [BLUE, 0.179, 0.18, "0.179", " 0.1792 ", "17.9 %", "17.92%", "17.9 percent"]
-)
-def test_right_probability(answer: object) -> None:
-    assert nb03.check_probability(answer), nb03.check_probability(answer).text
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
+    nb03.check_probability: [
         (100 * BLUE, "in per cent"),
         (math.exp(-2.813 / 2), "divide by the sum"),
         (math.exp(-2.813), "without any temperature"),
@@ -226,8 +150,32 @@ def test_right_probability(answer: object) -> None:
         ("blue", "is no number"),
         ("%", "is no number"),
     ],
-)
-def test_wrong_probability(answer: object, hint: str) -> None:
-    verdict = nb03.check_probability(answer)
-    assert not verdict
-    assert hint in verdict.text
+}
+test_every_answer = hold_answers(RIGHT, WRONG)
+
+
+def test_the_notebook_asks_what_is_checked() -> None:
+    notebook = json.loads((ROOT / "notebooks" / "03_chat_with_text.ipynb").read_text())
+    code = "\n".join("".join(cell["source"]) for cell in notebook["cells"])
+    assert "nb03.check_speed(came, ttft, tokens_per_second)" in code
+    assert f"{ARRIVALS[0]:.3f}, " + ", ".join(f"{t:.3f}" for t in ARRIVALS[1:]) in code
+    assert json.dumps(nb03.LOGPROBS) in code
+    assert '"blue" at temperature 2' in code
+
+
+def test_both_numbers_in_every_form() -> None:
+    for ttft, speed in product(RIGHT[check_ttft], RIGHT[check_speed]):
+        verdict = nb03.check_speed(ARRIVALS, ttft, speed)
+        assert verdict, (ttft, speed, verdict.text)
+    assert nb03.check_speed(ARRIVALS, ..., ...) is BLANK
+
+
+def test_right_speed_of_other_arrivals() -> None:
+    assert nb03.check_speed([1.0, 1.5, 2.0], 1, 2)
+    assert not nb03.check_speed([1.0, 1.5, 2.0], 1, 3)
+
+
+def test_lost_arrivals() -> None:
+    for arrivals in (..., None, [], [0.2], 0.2, "0.2 0.3"):
+        verdict = nb03.check_speed(arrivals, TTFT, SPEED)
+        assert not verdict and "Keep the list" in verdict.text, (arrivals, verdict.text)

@@ -1,38 +1,16 @@
 """The exercises of notebook 04: right answers in many forms, wrong ones with their reason."""
 
-import copy
 import math
 import re
 import sys
 
-import pytest
 from PIL import Image
 
 from helpers.exercises import nb04
 from helpers.media.files import file_url
 from helpers.media.pictures import image_data_url
 from helpers.places import MEDIA
-
-CHECKS = [nb04.check_messages, nb04.check_judge]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_unanswered(check: object) -> None:
-    verdict = check(...)
-    assert not verdict
-    assert "Nothing here yet" in str(verdict)
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize(
-    "answer",
-    [None, "", [], {}, (), object(), "many", [3], (3,), -1, True, math.nan, len, print, str],
-)
-def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> None:
-    assert not check(answer)
-
-
-# 1: messages
+from tests.exercise_cases import hold_answers
 
 
 def picture(url: str) -> dict:
@@ -48,9 +26,16 @@ def ask(*parts: object) -> list[dict]:
     return [{"role": "user", "content": list(parts)}]
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
+def read_words(reply: str) -> list[str]:
+    return re.findall("[a-z]+", reply.lower())
+
+
+def says_all(text: str) -> bool:
+    return {"mug", "red", "blue"} <= set(read_words(text))
+
+
+RIGHT = {
+    nb04.check_messages: [
         ask(RECEIPT, CHART, QUESTION),
         ask(picture(file_url(MEDIA / "receipt.png")), CHART, QUESTION),
         ask(picture("http://127.0.0.1:8000/receipt.png"), CHART, QUESTION),
@@ -75,14 +60,18 @@ def ask(*parts: object) -> list[dict]:
         ask(RECEIPT, CHART, {"type": "text", "text": "哪个数字更大？"}),
         ask(RECEIPT) + ask(CHART) + [{"role": "user", "content": "Which is larger?"}],
     ],
-)
-def test_right_messages(answer: list[dict]) -> None:
-    assert nb04.check_messages(answer), nb04.check_messages(answer).text
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
+    nb04.check_judge: [
+        lambda reply: any(says_all(part) for part in re.split("[.;!]", reply)),
+        lambda reply: sum(map(says_all, re.split("[.;!]", reply))),
+        lambda reply: (
+            re.search(r"\bmug\b[^.;]*\b(red|blue)\b|\b(red|blue) mug\b", reply, re.I)
+            and says_all(reply)
+            and "same" not in reply
+        ),
+    ],
+}
+WRONG = {
+    nb04.check_messages: [
         (ask(CHART, RECEIPT, QUESTION), "bar_chart.png and then receipt.png"),
         (ask(RECEIPT, QUESTION), "your pictures: receipt.png"),
         (ask(QUESTION), "your pictures: none"),
@@ -115,45 +104,7 @@ def test_right_messages(answer: list[dict]) -> None:
         ([{"role": "assistant", "content": "Hello."}], "The last message"),
         ([{"role": "user", "content": 3}], "The last message"),
     ],
-)
-def test_wrong_messages(answer: object, hint: str) -> None:
-    before = copy.deepcopy(answer)
-    verdict = nb04.check_messages(answer)
-    assert not verdict
-    assert hint in verdict.text
-    assert answer == before
-
-
-# 2: a judge of replies
-
-
-def read_words(reply: str) -> list[str]:
-    return re.findall("[a-z]+", reply.lower())
-
-
-def says_all(text: str) -> bool:
-    return {"mug", "red", "blue"} <= set(read_words(text))
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        lambda reply: any(says_all(part) for part in re.split("[.;!]", reply)),
-        lambda reply: sum(map(says_all, re.split("[.;!]", reply))),
-        lambda reply: (
-            re.search(r"\bmug\b[^.;]*\b(red|blue)\b|\b(red|blue) mug\b", reply, re.I)
-            and says_all(reply)
-            and "same" not in reply
-        ),
-    ],
-)
-def test_right_judge(answer: object) -> None:
-    assert nb04.check_judge(answer), nb04.check_judge(answer).text
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
+    nb04.check_judge: [
         (lambda reply: True, "names no difference"),
         (lambda reply: False, "is turned down"),
         (lambda reply: None, "is turned down"),
@@ -175,8 +126,5 @@ def test_right_judge(answer: object) -> None:
         (lambda reply: sys.exit(3), "stops with SystemExit (3)"),
         ("mug", "is to be a function"),
     ],
-)
-def test_wrong_judge(answer: object, hint: str) -> None:
-    verdict = nb04.check_judge(answer)
-    assert not verdict
-    assert hint in verdict.text
+}
+test_every_answer = hold_answers(RIGHT, WRONG)

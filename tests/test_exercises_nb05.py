@@ -1,83 +1,42 @@
 """The exercises of notebook 05: right answers in many forms, wrong ones with their reason."""
 
-import copy
-
 import numpy as np
-import pytest
 from PIL import Image
 
 from helpers.exercises import nb05
 from helpers.media.clips import sample_frames
 from helpers.media.pictures import image_data_url
 from helpers.places import MEDIA
+from tests.exercise_cases import hold_check
 
-CHECKS = [nb05.check_cost, nb05.check_timed_messages]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_unanswered(check: object) -> None:
-    verdict = check(...)
-    assert not verdict
-    assert "Nothing here yet" in str(verdict)
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize(
-    "answer", [None, "", [], {}, object(), "many", [3], -1, True, float("nan"), [{}], b"\xff"]
-)
-def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> None:
-    assert not check(answer)
-
-
-# 1: what a clip costs
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        3520,
-        3520.0,
-        "3520",
-        " 3,520 ",
-        "3_520 tokens",
-        "3520 visual tokens",
-        "3.520",
-        np.int64(3520),
-    ],
-)
-def test_right_cost(answer: object) -> None:
-    assert nb05.check_cost(answer), nb05.check_cost(answer).text
+COSTS = [
+    *(3520, 3520.0, "3520", " 3,520 ", "3_520 tokens", "3520 visual tokens"),
+    *("3.520", np.int64(3520)),
+]
+WRONG_COSTS = [
+    (7040, "two frames share a step"),
+    (11_000, "only 32"),
+    (22_000, "only 32"),
+    (880, "vLLM 0.32"),
+    (1760, "in pairs"),
+    (220, "that is one step"),
+    (14_080, "patches of 16×16"),
+    (3660, "leave the times"),
+    (3519, "multiply the steps"),
+    (0, "multiply the steps"),
+    ([3520, 1], "one number"),
+]
+LABELS = [
+    *("<{:.1f} seconds>", "{}", "{} s", "At {:.2f}s:", "Second {}:"),
+    *("Picture 2 of 4, taken at {} seconds", "{} sec (frame 24)", "A clip of 8 s, at {} s"),
+    *("At second {} (picture 1 of 4)", "Second {} (frame 24/192)", "picture 2: at {} s of 8 s"),
+    *("{} of 8 seconds", "{} s / 8 s", "{},0 s", "(frame 24,{:.1f} s)"),
+    *("{}000 ms", "{}000 milliseconds:"),
+]
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (7040, "two frames share a step"),
-        (11_000, "only 32"),
-        (22_000, "only 32"),
-        (880, "vLLM 0.32"),
-        (1760, "in pairs"),
-        (220, "that is one step"),
-        (14_080, "patches of 16×16"),
-        (3660, "leave the times"),
-        (3519, "multiply the steps"),
-        (0, "multiply the steps"),
-        ([3520, 1], "one number"),
-    ],
-)
-def test_wrong_cost(answer: object, hint: str) -> None:
-    verdict = nb05.check_cost(answer)
-    assert not verdict
-    assert hint in verdict.text
-
-
-# 2: pictures with their seconds
-
-
-@pytest.fixture(scope="module")
-def frames() -> dict[int, Image.Image]:
-    every, seconds = sample_frames(MEDIA / "rolling_ball.mp4", 192)
-    return {round(second): every[seconds.index(second)] for second in (1.0, 3.0, 5.0, 7.0)}
+def test_cost() -> None:
+    hold_check(nb05.check_cost, COSTS, WRONG_COSTS)
 
 
 def picture(image: Image.Image, **options: int) -> dict:
@@ -91,74 +50,42 @@ def text(words: str) -> dict:
 QUESTION = text("When does the box appear?")
 
 
+def ask(*parts: object) -> list[dict]:
+    return [{"role": "user", "content": list(parts)}]
+
+
 def build(frames: dict, form: str = "<{:.1f} seconds>", seconds: tuple = (1, 3, 5, 7)) -> list:
     parts = []
     for image, second in zip(frames.values(), seconds, strict=True):
         parts += [text(form.format(second)), picture(image)]
-    return [{"role": "user", "content": [*parts, QUESTION]}]
+    return ask(*parts, QUESTION)
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        "<{:.1f} seconds>",
-        "{}",
-        "{} s",
-        "At {:.2f}s:",
-        "Second {}:",
-        "Picture 2 of 4, taken at {} seconds",
-        "{} sec (frame 24)",
-        "A clip of 8 s, at {} s",
-        "At second {} (picture 1 of 4)",
-        "Second {} (frame 24/192)",
-        "picture 2: at {} s of 8 s",
-        "{} of 8 seconds",
-        "{} s / 8 s",
-        "{},0 s",
-        "(frame 24,{:.1f} s)",
-        "{}000 ms",
-        "{}000 milliseconds:",
-    ],
-)
-def test_right_labels(frames: dict, form: str) -> None:
-    verdict = nb05.check_timed_messages(build(frames, form))
-    assert verdict, verdict.text
-
-
-def test_right_in_other_shapes(frames: dict) -> None:
+def test_timed_messages() -> None:
+    every, at = sample_frames(MEDIA / "rolling_ball.mp4", 192)
+    frames = {round(second): every[at.index(second)] for second in (1.0, 3.0, 5.0, 7.0)}
     answer = build(frames)
     content = answer[0]["content"]
-    small = [content[0], picture(frames[1], max_side=320), *content[2:]]
     split = [{"role": "user", "content": [part]} for part in content]
     split[-1]["content"] = QUESTION["text"]
-    for other in (
+    small = [content[0], picture(frames[1], max_side=320), *content[2:]]
+    right = [
+        *(build(frames, form) for form in LABELS),
         [{"role": "system", "content": "Be brief."}, *answer],
-        [{"role": "user", "content": [text("Four frames of a clip."), *content]}],
-        [{"role": "user", "content": small}],
+        ask(text("Four frames of a clip."), *content),
+        ask(*small),
         split,
-    ):
-        verdict = nb05.check_timed_messages(other)
-        assert verdict, verdict.text
-
-
-def test_wrong_seconds(frames: dict) -> None:
-    for seconds, hint in (
-        ((0, 1, 2, 3), "Picture 1 is the frame at 1 s, and the text says 0"),
-        ((1, 2, 3, 4), "Picture 2 is the frame at 3 s, and the text says 2"),
-        ((1, 3, 5, 8), "Picture 4 is the frame at 7 s, and the text says 8"),
-    ):
-        verdict = nb05.check_timed_messages(build(frames, seconds=seconds))
-        assert not verdict
-        assert hint in verdict.text
-
-
-def test_wrong_messages(frames: dict) -> None:
-    content = build(frames)[0]["content"]
+    ]
     turned = {second: frames[second] for second in (3, 1, 5, 7)}
     broken = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     bare = {"type": "image_url", "image_url": {"url": "frame.png"}}
     other = picture(Image.open(MEDIA / "street_scene.png"))
-    cases = (
+    seconds = [
+        ((0, 1, 2, 3), "Picture 1 is the frame at 1 s, and the text says 0"),
+        ((1, 2, 3, 4), "Picture 2 is the frame at 3 s, and the text says 2"),
+        ((1, 3, 5, 8), "Picture 4 is the frame at 7 s, and the text says 8"),
+    ]
+    parts = [
         (content[:-1], "question is missing"),
         ([*content[:-1], text(" ")], "question is missing"),
         ([QUESTION, *content[:-1]], "question is missing"),
@@ -184,25 +111,12 @@ def test_wrong_messages(frames: dict) -> None:
         ([content[0], bare, *content[2:]], "no data URL"),
         ([content[0], {"type": "image_url", "image_url": "x"}, QUESTION], "is to read"),
         ([{"type": "video_url"}, QUESTION], "has the type 'video_url'"),
-    )
-    for parts, hint in cases:
-        answer = [{"role": "user", "content": parts}]
-        before = copy.deepcopy(answer)
-        verdict = nb05.check_timed_messages(answer)
-        assert not verdict
-        assert hint in verdict.text
-        assert answer == before
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
+    ]
+    wrong = [
+        *((build(frames, seconds=told), hint) for told, hint in seconds),
+        *((ask(*told), hint) for told, hint in parts),
         ({"role": "user", "content": "?"}, "a list of messages"),
         ([{"role": "assistant", "content": "Hello."}], "The last message"),
         ([{"role": "user", "content": 3}], "The last message"),
-    ],
-)
-def test_wrong_shape(answer: object, hint: str) -> None:
-    verdict = nb05.check_timed_messages(answer)
-    assert not verdict
-    assert hint in verdict.text
+    ]
+    hold_check(nb05.check_timed_messages, right, wrong)

@@ -1,36 +1,27 @@
 """The exercises of notebook 06: right answers in many forms, wrong ones with their reason."""
 
-import copy
 import sys
 
 import pytest
 
 from helpers.exercises import nb06
 from helpers.places import MEDIA
+from tests.exercise_cases import hold_answers
 
-CHECKS = [nb06.check_engine, nb06.check_clip_messages, nb06.check_is_cut]
 CLIP = str(MEDIA / "traffic_light.mp4")
+CELL = 32 * 32
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_unanswered(check: object) -> None:
-    verdict = check(...)
-    assert not verdict
-    assert "Nothing here yet" in str(verdict)
+def ask(clip: object, text: object = "When does the light turn green?") -> list[dict]:
+    return [{"role": "user", "content": [clip, {"type": "text", "text": text}]}]
 
 
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("answer", [None, "", [], {}, object(), "many", [3], -1, {3: 4}, [{}]])
-def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> None:
-    assert not check(answer)
+def clip(video: object = CLIP, **settings: object) -> dict:
+    return {"type": "video", "video": video, **settings}
 
 
-# 1: the engine's arguments
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
+RIGHT = {
+    nb06.check_engine: [
         {"max_model_len": 16384},
         {"max_model_len": 4096, "gpu_memory_utilization": 0.9, "tensor_parallel_size": 1},
         {"max_model_len": 3090, "trust_remote_code": False, "seed": 0, "enforce_eager": False},
@@ -42,16 +33,28 @@ def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> 
         {"max_model_len": 8192, "seed": None, "load_format": "auto", "disable_log_stats": True},
         {"max_model_len": 8192, "mm_processor_kwargs": {}, "cpu_offload_gb": 0},
     ],
-)
-def test_right_engine(answer: dict) -> None:
-    before = copy.deepcopy(answer)
-    assert nb06.check_engine(answer), nb06.check_engine(answer).text
-    assert answer == before
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
+    nb06.check_clip_messages: [
+        ask(clip(fps=1, max_pixels=250 * CELL)),
+        ask(clip(nframes=8, max_pixels=240 * CELL)),
+        ask(clip(nframes=10, resized_height=288, resized_width=512)),
+        ask(clip(min_pixels=64 * CELL, max_pixels=124 * CELL)),
+        ask(clip(MEDIA.joinpath("traffic_light.mp4").as_uri(), fps=1, max_pixels=250 * CELL)),
+        [{"role": "system", "content": "Be brief."}, *ask(clip(fps=1, max_pixels=250 * CELL))],
+        tuple(ask(clip(fps=1, max_pixels=250 * CELL))),
+        [
+            {"role": "user", "content": [clip(fps=1, max_pixels=250 * CELL)]},
+            {"role": "user", "content": "When does it turn green?"},
+        ],
+    ],
+    nb06.check_is_cut: [
+        lambda output: output.outputs[0].finish_reason == "length",
+        lambda output: output.outputs[0].finish_reason != "stop",
+        lambda output: any(one.finish_reason == "length" for one in output.outputs),
+        lambda output: int(output.outputs[0].finish_reason == "length"),
+    ],
+}
+WRONG = {
+    nb06.check_engine: [
         ({}, "36 GiB"),
         ({"max_model_len": None}, "36 GiB"),
         ({"max_model_len": 262_144}, "36.0 GiB of KV cache"),
@@ -98,62 +101,7 @@ def test_right_engine(answer: dict) -> None:
         ({"max_model_len": 8192, "cpu_offload_gb": 1}, "cannot judge cpu_offload_gb"),
         ({"max_model_len": 8192, "pipeline_parallel_size": 2}, "one card"),
     ],
-)
-def test_wrong_engine(answer: object, hint: str) -> None:
-    verdict = nb06.check_engine(answer)
-    assert not verdict
-    assert hint in verdict.text
-
-
-def test_the_remote_place_has_neither_vllm_nor_qwen_vl_utils(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(nb06, "list_engine_arguments", dict)
-    monkeypatch.setitem(sys.modules, "qwen_vl_utils", None)
-    assert nb06.check_engine({"max_model_len": 16384, "seed": 0})
-    assert "36 GiB" in nb06.check_engine({"seed": 0}).text
-    assert "is not here" in nb06.check_clip_messages(ask(clip(fps=1))).text
-
-
-# 2: a clip for 1,000 tokens
-
-
-def ask(clip: object, text: object = "When does the light turn green?") -> list[dict]:
-    return [{"role": "user", "content": [clip, {"type": "text", "text": text}]}]
-
-
-def clip(video: object = CLIP, **settings: object) -> dict:
-    return {"type": "video", "video": video, **settings}
-
-
-CELL = 32 * 32
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        ask(clip(fps=1, max_pixels=250 * CELL)),
-        ask(clip(nframes=8, max_pixels=240 * CELL)),
-        ask(clip(nframes=10, resized_height=288, resized_width=512)),
-        ask(clip(min_pixels=64 * CELL, max_pixels=124 * CELL)),
-        ask(clip(MEDIA.joinpath("traffic_light.mp4").as_uri(), fps=1, max_pixels=250 * CELL)),
-        [{"role": "system", "content": "Be brief."}, *ask(clip(fps=1, max_pixels=250 * CELL))],
-        tuple(ask(clip(fps=1, max_pixels=250 * CELL))),
-        [
-            {"role": "user", "content": [clip(fps=1, max_pixels=250 * CELL)]},
-            {"role": "user", "content": "When does it turn green?"},
-        ],
-    ],
-)
-def test_right_clip(answer: list[dict]) -> None:
-    before = copy.deepcopy(answer)
-    assert nb06.check_clip_messages(answer), nb06.check_clip_messages(answer).text
-    assert answer == before
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
+    nb06.check_clip_messages: [
         (ask(clip()), "16 frames of 864×480 px cost 3,240 visual tokens"),
         (ask(clip(fps=1)), "cost 1,620 visual tokens"),
         (ask(clip(nframes=4)), "Only 4 frames"),
@@ -176,32 +124,7 @@ def test_right_clip(answer: list[dict]) -> None:
         (ask(clip())[0], "a list of messages"),
         ([{"role": "user", "content": tuple(ask(clip())[0]["content"])}], "into lists alone"),
     ],
-)
-def test_wrong_clip(answer: object, hint: str) -> None:
-    verdict = nb06.check_clip_messages(answer)
-    assert not verdict
-    assert hint in verdict.text
-
-
-# 3: was it cut?
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        lambda output: output.outputs[0].finish_reason == "length",
-        lambda output: output.outputs[0].finish_reason != "stop",
-        lambda output: any(one.finish_reason == "length" for one in output.outputs),
-        lambda output: int(output.outputs[0].finish_reason == "length"),
-    ],
-)
-def test_right_is_cut(answer: object) -> None:
-    assert nb06.check_is_cut(answer), nb06.check_is_cut(answer).text
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
+    nb06.check_is_cut: [
         (lambda output: True, "calls this reply cut, but the model stopped by itself"),
         (lambda output: False, "calls this reply finished, but it ends in the middle"),
         (lambda output: not output.outputs[0].text.endswith("."), "behind a full stop"),
@@ -214,8 +137,15 @@ def test_right_is_cut(answer: object) -> None:
         (lambda output: sys.exit(), "stops with SystemExit"),
         ("length", "is to be a function"),
     ],
-)
-def test_wrong_is_cut(answer: object, hint: str) -> None:
-    verdict = nb06.check_is_cut(answer)
-    assert not verdict
-    assert hint in verdict.text
+}
+test_every_answer = hold_answers(RIGHT, WRONG)
+
+
+def test_the_remote_place_has_neither_vllm_nor_qwen_vl_utils(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nb06, "list_engine_arguments", dict)
+    monkeypatch.setitem(sys.modules, "qwen_vl_utils", None)
+    assert nb06.check_engine({"max_model_len": 16384, "seed": 0})
+    assert "36 GiB" in nb06.check_engine({"seed": 0}).text
+    assert "is not here" in nb06.check_clip_messages(ask(clip(fps=1))).text

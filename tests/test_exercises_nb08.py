@@ -1,9 +1,8 @@
 """The exercises of notebook 08: right answers in many forms, wrong ones with their reason."""
 
-import pytest
-
-from helpers.exercises import BLANK, nb08
+from helpers.exercises import nb08
 from helpers.memory import QWEN3_VL_4B, Settings, make_card, plan_memory
+from tests.exercise_cases import hold_answers
 
 RIGHT = {
     nb08.check_whole: [7, 7.0, "7", "7 requests"],
@@ -25,16 +24,7 @@ WRONG = {
         ("long", "one number"),
     ],
 }
-
-
-@pytest.mark.parametrize("check", RIGHT, ids=lambda check: check.__name__)
-def test_every_answer(check) -> None:
-    assert check(...) is BLANK
-    for answer in RIGHT[check]:
-        assert check(answer), check(answer).text
-    for answer, hint in WRONG[check]:
-        verdict = check(answer)
-        assert not verdict and hint in verdict.text, (answer, verdict.text)
+test_every_answer = hold_answers(RIGHT, WRONG)
 
 
 def test_the_answers_are_the_planners() -> None:

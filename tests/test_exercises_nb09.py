@@ -1,128 +1,23 @@
 """The exercises of notebook 09: right answers in many forms, wrong ones with their reason."""
 
 import numpy as np
-import pytest
 
 from helpers.exercises import nb09
 from helpers.memory.terms import Settings
-
-CHECKS = [nb09.check_kept, nb09.check_size, nb09.check_server]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_unanswered(check: object) -> None:
-    verdict = check(...)
-    assert not verdict
-    assert "Nothing here yet" in str(verdict)
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize(
-    "answer",
-    [None, "", [], {}, object(), "many", [3], -1, True, float("nan"), [{}], b"\xff", {1: 2}],
-)
-def test_odd_answers_are_wrong_and_never_fail(check: object, answer: object) -> None:
-    assert not check(answer)
-
-
-# 1: the tokens that are left
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"cat", "dog"},
-        ["dog", "cat"],
-        ("Cat", " dog "),
-        {"cat": 0.64, "dog": 0.36},
-        "cat, dog",
-        "cat dog",
-        "cat and dog",
-        "cat,dog",
-        "dog/cat",
-        "{'cat', 'dog'}",
-        "The tokens cat & dog.",
-        np.array(["cat", "dog"]),
-    ],
-)
-def test_right_tokens(answer: object) -> None:
-    assert nb09.check_kept(answer), nb09.check_kept(answer).text
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        ({"cat", "dog", "cow"}, "0.8 of 0.85"),
-        ({"cat"}, "less than 0.8 together"),
-        ({"cat", "dog", "cow", "hen"}, "0.3 × 0.45"),
-        (nb09.TOKENS, "both parameters"),
-        ({"dog", "bird"}, "bird: not among"),
-        ({"dog", "fox"}, "from the best down"),
-        (5, "the tokens that are left"),
-        (set(), "from the best down"),
-        ({"dog"}, "from the best down"),
-        ("cat, dog and cow", "0.8 of 0.85"),
-        ("cat and bird", "bird: not among"),
-    ],
-)
-def test_wrong_tokens(answer: object, hint: str) -> None:
-    verdict = nb09.check_kept(answer)
-    assert not verdict
-    assert hint in verdict.text
-
-
-# 2: the size of the screenshot
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        (943, 530),
-        [928, 522],
-        "943×530",
-        " 928 x 522 px",
-        (np.int64(928), 522),
-        (943.0, 530),
-        "943 * 530",
-        "943X530",
-    ],
-)
-def test_right_sizes(answer: object) -> None:
-    assert nb09.check_size(answer), nb09.check_size(answer).text
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        ((954, 537), "costs 510 tokens, more than 500"),
-        ((1920, 1080), "costs 2040 tokens"),
-        ((640, 360), "room for a larger one"),
-        ((700, 700), "not the shape"),
-        ((540, 960), "not the shape"),
-        ((9000, 10), "aspect ratio"),
-        ((0, 0), "in whole pixels"),
-        ((943.5, 530), "in whole pixels"),
-        ((1, 2, 3), "in whole pixels"),
-        (500, "in whole pixels"),
-        ("-943×530", "in whole pixels"),
-        ("943×530 or 928×522", "in whole pixels"),
-        ([(943, 530), (943, 530)], "in whole pixels"),
-    ],
-)
-def test_wrong_sizes(answer: object, hint: str) -> None:
-    verdict = nb09.check_size(answer)
-    assert not verdict
-    assert hint in verdict.text
-
-
-# 3: a server of text alone
+from tests.exercise_cases import all_get, hold_answers
 
 BASE = {"max_model_len": 2048, "image": 0, "video": 0}
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
+RIGHT = {
+    nb09.check_kept: [
+        *({"cat", "dog"}, ["dog", "cat"], ("Cat", " dog "), {"cat": 0.64, "dog": 0.36}, "cat, dog"),
+        *("cat dog", "cat and dog", "cat,dog", "dog/cat", "{'cat', 'dog'}"),
+        *("The tokens cat & dog.", np.array(["cat", "dog"])),
+    ],
+    nb09.check_size: [
+        *((943, 530), [928, 522], "943×530", " 928 x 522 px", (np.int64(928), 522), (943.0, 530)),
+        *("943 * 530", "943X530"),
+    ],
+    nb09.check_server: [
         BASE,
         BASE | {"max_model_len": 4096, "gpu_memory_utilization": 0.9, "kv_cache_dtype": "auto"},
         BASE | {"max_num_seqs": 60, "dtype": "bfloat16"},
@@ -136,16 +31,30 @@ BASE = {"max_model_len": 2048, "image": 0, "video": 0}
         " --host 127.0.0.1 --disable-log-stats",
         BASE | {"port": 9000, "served_model_name": "text"},
     ],
-)
-def test_right_settings(answer: object) -> None:
-    verdict = nb09.check_server(answer)
-    assert verdict, verdict.text
-    assert "requests at once" in verdict.text
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
+}
+WRONG = {
+    nb09.check_kept: [
+        ({"cat", "dog", "cow"}, "0.8 of 0.85"),
+        ({"cat"}, "less than 0.8 together"),
+        ({"cat", "dog", "cow", "hen"}, "0.3 × 0.45"),
+        (nb09.TOKENS, "both parameters"),
+        ({"dog", "bird"}, "bird: not among"),
+        *all_get("from the best down", {"dog", "fox"}, set(), {"dog"}),
+        (5, "the tokens that are left"),
+        ("cat, dog and cow", "0.8 of 0.85"),
+        ("cat and bird", "bird: not among"),
+    ],
+    nb09.check_size: [
+        ((954, 537), "costs 510 tokens, more than 500"),
+        ((1920, 1080), "costs 2040 tokens"),
+        ((640, 360), "room for a larger one"),
+        ((700, 700), "not the shape"),
+        ((540, 960), "not the shape"),
+        ((9000, 10), "aspect ratio"),
+        *all_get("in whole pixels", (0, 0), (943.5, 530), (1, 2, 3), 500, "-943×530"),
+        *all_get("in whole pixels", "943×530 or 928×522", [(943, 530), (943, 530)]),
+    ],
+    nb09.check_server: [
         ({}, "one request of 262,144 tokens"),
         ({"max_model_len": 2048}, "hold 52 such requests, not 60: the largest clip"),
         ({"max_model_len": 2048, "video": 0}, "hold 57 such requests, not 60: the trial run of"),
@@ -178,8 +87,10 @@ def test_right_settings(answer: object) -> None:
         (8192, "a dictionary of flags"),
         ('--max-model-len "8192', "quotation mark"),
     ],
-)
-def test_wrong_settings(answer: object, hint: str) -> None:
-    verdict = nb09.check_server(answer)
-    assert not verdict
-    assert hint in verdict.text
+}
+test_every_answer = hold_answers(RIGHT, WRONG)
+
+
+def test_right_settings_are_told_their_requests() -> None:
+    for answer in RIGHT[nb09.check_server]:
+        assert "requests at once" in nb09.check_server(answer).text, answer

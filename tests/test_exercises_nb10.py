@@ -2,55 +2,12 @@
 
 import math
 import sys
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from helpers.exercises import nb10
-
-
-@pytest.mark.parametrize("check", [nb10.check_balance, nb10.check_highest_load])
-def test_blank(check: Callable) -> None:
-    verdict = check(...)
-    assert not verdict and "Nothing here yet" in verdict.text
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        6.82,
-        7,
-        "7 requests",
-        "7 at once",
-        8_044_544_000 / (147_456 * 8000),
-        6.8,
-        "about 7",
-        "~7",
-        "6,818",
-    ],
-)
-def test_balance_right(answer: object) -> None:
-    assert nb10.check_balance(answer)
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (54_556, "divide them by 8,000"),
-        (0.1466, "other way round"),
-        (6, "divide the weights"),
-        (None, "is no number"),
-        ([6.82], "is no number"),
-        (True, "is no number"),
-        ("7 or 8", "is no number"),
-        (14, "divide the weights"),
-        (-7, "divide the weights"),
-    ],
-)
-def test_balance_wrong(answer: object, hint: str) -> None:
-    verdict = nb10.check_balance(answer)
-    assert not verdict and hint in verdict.text
+from tests.exercise_cases import all_get, hold_answers
 
 
 def find_by_quantile(levels: list, most: float) -> int | None:
@@ -107,11 +64,6 @@ def empty_the_list(levels: list, most: float) -> int | None:
     return found
 
 
-@pytest.mark.parametrize("answer", [find_by_quantile, find_by_hand, empty_the_list])
-def test_highest_load_right(answer: object) -> None:
-    assert nb10.check_highest_load(answer)
-
-
 def take_the_last(levels: list, most: float) -> int | None:
     good = [level.at_once for level in levels if find_by_quantile([level], most)]
     return good[-1] if good else None
@@ -121,9 +73,21 @@ def demand_one(levels: list, most: float) -> int:
     return max(level.at_once for level in levels if find_by_quantile([level], most))
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
+RIGHT = {
+    nb10.check_balance: [
+        *(6.82, 7, "7 requests", "7 at once", 8_044_544_000 / (147_456 * 8000), 6.8, "about 7"),
+        *("~7", "6,818"),
+    ],
+    nb10.check_highest_load: [find_by_quantile, find_by_hand, empty_the_list],
+}
+WRONG = {
+    nb10.check_balance: [
+        (54_556, "divide them by 8,000"),
+        (0.1466, "other way round"),
+        *all_get("divide the weights", 6, 14, -7),
+        *all_get("is no number", None, [6.82], True, "7 or 8"),
+    ],
+    nb10.check_highest_load: [
         (4, "is to be a function"),
         (lambda levels: 4, "stops with TypeError"),
         (lambda levels, most: sys.exit(1), "stops with SystemExit"),
@@ -137,10 +101,8 @@ def demand_one(levels: list, most: float) -> int:
         (demand_one, "where even one request"),
         (lambda levels, most: print(levels), "It returns None instead of 4"),
     ],
-)
-def test_highest_load_wrong(answer: object, hint: str) -> None:
-    verdict = nb10.check_highest_load(answer)
-    assert not verdict and hint in verdict.text
+}
+test_every_answer = hold_answers(RIGHT, WRONG)
 
 
 def test_a_made_level_counts_as_the_notebooks_does() -> None:

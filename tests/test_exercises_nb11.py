@@ -1,8 +1,7 @@
 """The exercises of notebook 11: right answers in many forms, wrong ones with their reason."""
 
-import pytest
-
-from helpers.exercises import BLANK, nb11
+from helpers.exercises import nb11
+from tests.exercise_cases import hold_answers
 
 RIGHT = {
     nb11.check_jump: ["graphs, not async", " Graphs,  not async "],
@@ -22,13 +21,4 @@ WRONG = {
         ("two", "one number"),
     ],
 }
-
-
-@pytest.mark.parametrize("check", RIGHT, ids=lambda check: check.__name__)
-def test_every_answer(check) -> None:
-    assert check(...) is BLANK
-    for answer in RIGHT[check]:
-        assert check(answer), check(answer).text
-    for answer, hint in WRONG[check]:
-        verdict = check(answer)
-        assert not verdict and hint in verdict.text, (answer, verdict.text)
+test_every_answer = hold_answers(RIGHT, WRONG)

@@ -30,17 +30,24 @@ SMALL = (320, 320)
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drawing() -> dict[str, tuple[list[Image.Image], dict]]:
+    """The clips as drawn, before encoding, with their records: seconds of work."""
+    return generate.draw_clips()
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory, drawing: dict) -> Path:
     """A folder with everything drawn and written again."""
     folder = tmp_path_factory.mktemp("media")
-    generate.write_media(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generate, "draw_clips", lambda: drawing)
+        generate.write_media(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def drawn() -> dict[str, list[Image.Image]]:
-    """The frames of the clips as drawn, before encoding."""
-    return {name: frames for name, (frames, _) in generate.draw_clips().items()}
+def drawn(drawing: dict) -> dict[str, list[Image.Image]]:
+    return {name: frames for name, (frames, _) in drawing.items()}
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +123,7 @@ def test_a_record_describes_the_file_beside_it(name: str) -> None:
     assert_boxes_inside(record)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_can_be_drawn_again_to_the_pixel(name: str, fresh: Path) -> None:
     committed = open_picture(name)
@@ -123,6 +131,7 @@ def test_a_picture_can_be_drawn_again_to_the_pixel(name: str, fresh: Path) -> No
     assert ImageChops.difference(committed, open_picture(name, fresh)).getbbox() is None
 
 
+@pytest.mark.slow
 def test_the_records_come_out_the_same(fresh: Path) -> None:
     again = json.loads((fresh / "records.json").read_text(encoding="utf-8"))
     assert [path for path in fresh.iterdir() if path.suffix == ".part"] == []
@@ -260,6 +269,7 @@ def test_a_clip_is_plain_h264_that_can_be_read_from_the_front(name: str) -> None
     assert content.index(b"moov") < content.index(b"mdat")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLIPS)
 def test_a_clip_shows_what_was_drawn(name: str, drawn: dict, decoded: dict, fresh: Path) -> None:
     assert len(decoded[name]) == len(drawn[name]) == RECORDS[name]["frames"]
@@ -344,6 +354,7 @@ def test_the_light_shows_what_the_events_say(decoded: dict) -> None:
         assert max(shares, key=shares.get) == lamp, (i, shares)
 
 
+@pytest.mark.slow
 def test_the_car_is_gone_when_the_record_says_so(drawn: dict) -> None:
     record = RECORDS["traffic_light.mp4"]
     (gone,) = [event["time"] for event in record["events"] if event["action"] == "is gone"]

@@ -1,7 +1,6 @@
 """The pocket model's samples: all tasks draw, read as the template writes them, and judge right."""
 
 import json
-import time
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -38,7 +37,7 @@ def write_by_template(sample: Sample) -> str:
     return template.render(messages=sample.messages, tools=tools, add_generation_prompt=False)
 
 
-@pytest.mark.parametrize("wording", ["train", "held_out"])
+@pytest.mark.parametrize("wording", ["train", pytest.param("held_out", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("kind", "task"), ALL)
 def test_a_task_draws_and_its_own_answer_is_right(kind, task, wording):
     for seed in range(3):
@@ -55,6 +54,7 @@ def test_wrong_replies_are_refused(kind, task):
         assert judge(sample, wrong) < 0.5, (wrong, sample.answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [task for kind, task in ALL if kind == "image"])
 def test_the_answer_to_another_picture_is_mostly_wrong(task):
     """Else a judge would let everything pass."""
@@ -66,10 +66,32 @@ def test_the_answer_to_another_picture_is_mostly_wrong(task):
     assert sum(score > 0.9 for score in crossed) <= 3
 
 
+@pytest.fixture(scope="module")
+def used() -> set[str]:
+    """The sets of wordings that `conversations` chose from."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def conversations(used) -> dict[str, list[Sample]]:
+    """Samples of every kind, drawn once for all tests that only look at them."""
+    original = Wordings.choose
+
+    def note(self, rng, task):
+        used.add(self.which)
+        return original(self, rng, task)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Wordings, "choose", note)
+        return {
+            kind: [draw_sample(Random(seed), kind, shape) for seed in range(25)]
+            for kind, shape in SHAPES.items()
+        }
+
+
 @pytest.mark.parametrize("kind", SHAPES)
-def test_render_writes_what_the_template_writes(kind):
-    for seed in range(25):
-        sample = draw_sample(Random(seed), kind, SHAPES[kind])
+def test_render_writes_what_the_template_writes(kind, conversations):
+    for sample in conversations[kind]:
         pieces = render(sample)
         text = "".join(piece for piece, _ in pieces)
         stamped = "".join(f"<{second:.1f} seconds>{CLIP}" for second in sample.seconds)
@@ -95,19 +117,8 @@ def test_each_task_has_enough_wordings_and_none_is_held_out_and_trained_on():
         assert not set(wordings["train"]) & set(wordings["held_out"]), task
 
 
-def test_training_never_uses_a_held_out_wording(monkeypatch):
-    used = []
-    original = Wordings.choose
-
-    def note(self, rng, task):
-        used.append(self.which)
-        return original(self, rng, task)
-
-    monkeypatch.setattr(Wordings, "choose", note)
-    for kind, shape in SHAPES.items():
-        for seed in range(10):
-            draw_sample(Random(seed), kind, shape)
-    assert set(used) == {"train"}
+def test_training_never_uses_a_held_out_wording(conversations, used):
+    assert conversations and used == {"train"}
 
 
 @pytest.mark.parametrize("shape", [(512, 288), (288, 448), (384, 384), (256, 256), (288, 512)])
@@ -156,10 +167,9 @@ def test_an_open_question_has_several_right_answers():
     assert len({ask(Random(seed), record, Wordings()).reply for seed in range(10)}) >= 5
 
 
-def test_a_conversation_shows_its_media_once_and_asks_nothing_twice():
+def test_a_conversation_shows_its_media_once_and_asks_nothing_twice(conversations):
     for kind, count in (("image", 1), ("pair", 2), ("clip", 1)):
-        for seed in range(8):
-            sample = draw_sample(Random(seed), kind, SHAPES[kind])
+        for sample in conversations[kind]:
             parts = [part for one in sample.messages if isinstance(one["content"], list)
                      for part in one["content"]]  # fmt: skip
             assert sum(part["type"] != "text" for part in parts) == count == len(sample.media)
@@ -177,12 +187,3 @@ def test_overlap_of_boxes():
     assert overlap([0, 0, 10, 10], [0, 0, 10, 10]) == 1
     assert overlap([0, 0, 10, 10], [5, 0, 15, 10]) == pytest.approx(1 / 3)
     assert overlap([0, 0, 10, 10], [20, 20, 30, 30]) == 0
-
-
-def test_how_fast_samples_are_drawn():
-    """Printed, not judged: a machine may be busy."""
-    for kind, shape in SHAPES.items():
-        begin = time.process_time()
-        for seed in range(10):
-            render(draw_sample(Random(seed), kind, shape))
-        print(f"{kind}: {(time.process_time() - begin) * 100:.1f} ms a sample")
