@@ -51,7 +51,7 @@ def make_client(
     `more` cells besides, and the `names` that they need.
     """
     place = SimpleNamespace(name="cpu", base_url=base_url, api_key=api_key)
-    names |= {"place": place, "MODEL": model, "__name__": "notebook_09"}
+    names |= {"place": place, "MODEL": model, "__name__": "notebook_10"}
 
     async def define() -> None:  # in a running loop, as in Jupyter
         for cell in find_cells((*WANTED, *more)):
