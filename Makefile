@@ -29,7 +29,7 @@ serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 
 stop:    ## Stop every server that the course has started
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m helpers.server stop
 
-test: setup ## Run every test: helpers, notebooks against a real server, structure (about 20 minutes a stack)
+test: setup ## Run every test: helpers, notebooks against a real server, structure (20 to 35 minutes a stack)
 	@$(BIN)/python -m pytest $(TWO)
 
 check: setup ## Run the fast tests, lint and format (two to three minutes)
