@@ -22,7 +22,7 @@ from types import SimpleNamespace
 import psutil
 
 from helpers.places import Place, find_place
-from helpers.server.server import Server
+from helpers.server import Server
 from measurements.load_client import make_client, run
 
 FIGURES = ("tokens/s", "TTFT ms", "TPOT ms")

@@ -31,10 +31,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from helpers.card import read_nvidia  # noqa: E402
-from helpers.memory.shapes import read_shapes  # noqa: E402
+from helpers.memory import read_shapes  # noqa: E402
 from helpers.memory.terms import CUDA_HIDES  # noqa: E402
 from helpers.places import GIB  # noqa: E402
-from helpers.server.log import LogError, StartFacts, read_facts  # noqa: E402
+from helpers.server import LogError, StartFacts, read_facts  # noqa: E402
 from helpers.server.server import find_vllm  # noqa: E402
 
 TABLE = Path(__file__).with_name("memory.csv")

@@ -33,10 +33,8 @@ from PIL import Image
 
 from helpers.media.files import write_data_url
 from helpers.places import POCKET, find_place
-from helpers.server.refusals import explain_refusal
-from helpers.server.server import Server
-from helpers.tokens.counts import TokenError
-from helpers.tokens.prompts import prompt_tokens
+from helpers.server import Server, explain_refusal
+from helpers.tokens import TokenError, prompt_tokens
 
 SEED = 7
 TOKENIZER_FILES = ("tokenizer*", "vocab.json", "merges.txt", "*tokens*.json", "chat_template*")

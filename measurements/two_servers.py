@@ -26,10 +26,9 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from helpers.media.pictures import image_data_url
+from helpers.media import image_data_url
 from helpers.places import Place, find_place
-from helpers.server.records import stop_record
-from helpers.server.server import Server
+from helpers.server import Server, stop_record
 from measurements.load_client import NOTEBOOKS, make_client, run
 
 

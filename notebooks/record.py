@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from helpers.places import find_place
-from helpers.server.server import Server
+from helpers.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMES = ROOT / "measurements" / "lessons.csv"

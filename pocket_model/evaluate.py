@@ -28,8 +28,8 @@ import numpy as np
 from openai import BadRequestError, OpenAI
 from PIL import Image, ImageDraw
 
+from helpers.media import image_data_url
 from helpers.media.files import write_data_url
-from helpers.media.pictures import image_data_url
 from media.generator.clip import write_clip
 from pocket_model import samples
 

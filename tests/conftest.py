@@ -1,4 +1,4 @@
-"""What the tests share: free ports, and one vLLM server for all that only talk to it."""
+"""What the tests share: free ports, a vLLM server for all that only talk to one, an end for all."""
 
 import os
 import signal

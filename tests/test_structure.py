@@ -112,7 +112,7 @@ def test_length_and_balance(notebook: Path) -> None:
     code = len(code_cells(notebook))
     assert 25 <= len(cells) <= 60
     assert max(len(text.split()) for text in texts(notebook)) <= 250
-    assert 0.55 <= (len(cells) - code) / code <= 1.6
+    assert 0.6 <= (len(cells) - code) / code <= 1.6
 
 
 @each_lesson

@@ -40,16 +40,14 @@ WRONG_TALKS = {
 
 def check_scan(answer: object) -> Verdict:
     """Exercise 1: the visual tokens of a page of 2480×3508 px."""
-    if is_blank(answer):
-        return BLANK
-    tokens = read_number(answer, "(visual)?tokens?", lambda number: number == SCAN_TOKENS)
-    if tokens is None:
-        return wrong("`answer` is to be one number, the visual tokens of the page.")
-    if tokens == SCAN_TOKENS:
-        return right("78 × 110 cells: 8,580 tokens, and the page is read at its full sharpness.")
-    if tokens in WRONG_SCANS:
-        return wrong(f"Not {tokens:g}: {WRONG_SCANS[tokens]}.")
-    return wrong(f"Not {tokens:g}: divide each side by 32, round, and multiply.")
+    return _judge_tokens(
+        answer,
+        SCAN_TOKENS,
+        WRONG_SCANS,
+        wanted="the visual tokens of the page",
+        praise="78 × 110 cells: 8,580 tokens, and the page is read at its full sharpness.",
+        way="divide each side by 32, round, and multiply",
+    )
 
 
 def check_clip_size(answer: object) -> Verdict:
@@ -81,14 +79,25 @@ def check_clip_size(answer: object) -> Verdict:
 
 def check_talk(answer: object) -> Verdict:
     """Exercise 3: the visual tokens of five requests about one photo of 1280×720 px."""
+    return _judge_tokens(
+        answer,
+        TURNS * PHOTO_TOKENS,
+        WRONG_TALKS,
+        wanted="the visual tokens of all five requests",
+        praise="5 × 880: the photo is paid with every request of the talk.",
+        way="count the photo by its cells, and then the requests it is in",
+    )
+
+
+def _judge_tokens(
+    answer: object, whole: int, mistakes: dict[int, str], *, wanted: str, praise: str, way: str
+) -> Verdict:
+    """A number of tokens: right, a mistake that is known, or the way to count it."""
     if is_blank(answer):
         return BLANK
-    whole = TURNS * PHOTO_TOKENS
     tokens = read_number(answer, "(visual)?tokens?", lambda number: number == whole)
     if tokens is None:
-        return wrong("`answer` is to be one number, the visual tokens of all five requests.")
+        return wrong(f"`answer` is to be one number, {wanted}.")
     if tokens == whole:
-        return right("5 × 880: the photo is paid with every request of the talk.")
-    if tokens in WRONG_TALKS:
-        return wrong(f"Not {tokens:g}: {WRONG_TALKS[tokens]}.")
-    return wrong(f"Not {tokens:g}: count the photo by its cells, and then the requests it is in.")
+        return right(praise)
+    return wrong(f"Not {tokens:g}: {mistakes.get(tokens, way)}.")

@@ -10,7 +10,7 @@ CACHE, REQUEST = 131_072, 16_384
 WHOLE = (CACHE // BLOCK - 1) // (REQUEST // BLOCK)
 
 # Exercise 2: the greatest length in 2.10 GiB of KV cache.
-TOKEN_BYTES = 2 * QWEN3_VL_4B.layers * QWEN3_VL_4B.kv_heads * QWEN3_VL_4B.head_dim * 2
+TOKEN_BYTES = QWEN3_VL_4B.token_bytes(2)  # bf16
 ROOM = int(2.10 * 2**30 / TOKEN_BYTES)  # tokens
 LONGEST = ROOM // BLOCK * BLOCK
 ENOUGH = 15_000
