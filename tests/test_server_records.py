@@ -280,6 +280,44 @@ def test_stop_ends_a_process_that_ignores_sigterm(
     process.stdout.close()
 
 
+def test_a_computer_that_slept_during_a_stop_has_killed_nothing_yet(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A minute passes between the first SIGTERM, which the process ignores, and the next look."""
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    code += "print('up', flush=True); time.sleep(600)"
+    env = os.environ | {"TMPDIR": record.temporary}
+    process = subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    clock, looks = time.monotonic, []
+
+    def jump() -> float:
+        looks.append(None)
+        return clock() + (60 if len(looks) > 2 else 0)
+
+    monkeypatch.setattr(server_records.time, "monotonic", jump)
+    assert stop_record(replace(record, pid=process.pid)).startswith("Stopped: 1 process ended")
+    assert process.wait(5) == -signal.SIGKILL
+    process.stdout.close()
+
+
+def test_a_process_that_outlives_sigkill_is_named_with_its_state(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process can be made so by a test; here nobody sends the signals."""
+    process = run(record)
+    replace(record, pid=process.pid).save()
+    named = rf"killed and are still there: \S+ \(pid {process.pid}, sleeping\)"
+    with monkeypatch.context() as patch, pytest.raises(ServerError, match=named):
+        patch.setattr(server_records, "STOP_LIMIT", 0.2)
+        patch.setattr(server_records, "KILL_LIMIT", 0.3)
+        patch.setattr(server_records, "_signal", lambda *_: None)
+        stop_servers()
+    assert record.path.exists(), "the next stop finds it again"
+    process.kill()
+    process.wait()
+
+
 def test_stop_says_when_the_port_is_not_free(
     record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:

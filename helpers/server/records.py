@@ -31,7 +31,7 @@ from helpers.places import ROOT
 
 STATE = ROOT / ".course"
 STOP_LIMIT = 20.0  # s from the first SIGTERM to SIGKILL
-KILL_LIMIT = 10.0  # s after SIGKILL; whatever is there then stays
+KILL_LIMIT = 30.0  # s after SIGKILL; whatever is there then stays
 TRACKER_LIMIT = 3.0  # s for Python's resource tracker to clean up after the killed and end
 AGAIN = 1.0  # s to the next SIGTERM: vLLM 0.11 swallows one while it waits for its engine
 PORT_LIMIT = 3.0  # s for the system to take a port back
@@ -212,21 +212,25 @@ def end_processes(
     """End what `list_left` names, `first` before the others, and return how many there were.
 
     SIGTERM every second, since one can get lost; SIGKILL after `STOP_LIMIT` seconds, or as soon as
-    there is something in `hurry`. Raises `ServerError` when even that does not help.
+    there is something in `hurry`. Raises `ServerError` when `KILL_LIMIT` seconds after that
+    something is left; a computer that was asleep meanwhile has killed nothing yet.
     """
     begin, killed = time.monotonic(), 0.0
     seen: dict[int, psutil.Process] = {}
     asked: dict[int, float] = {}  # pid: when it was last sent a SIGTERM
     while True:
+        now = time.monotonic()
         _reap()
         seen |= {p.pid: p for p in list_left()}
         left = [p for p in seen.values() if lives(p)]
-        now = time.monotonic()
         if not left:
             return len(seen)
-        if now - begin > STOP_LIMIT + KILL_LIMIT:
-            pids = " ".join(str(p.pid) for p in left)
-            raise ServerError(f"Processes of the server are still there. Try `kill -9 {pids}`.")
+        if killed and now - killed > KILL_LIMIT:
+            names = ", ".join(_describe(p) for p in left)
+            raise ServerError(
+                f"Processes of the server were killed and are still there: {names}. The system "
+                "ends them when it gets to it; `make stop` tells whether they are gone."
+            )
         if hurry or now - begin > STOP_LIMIT:
             killed = killed or now
             tidy = now - killed < TRACKER_LIMIT
@@ -435,6 +439,14 @@ def _is_tracker(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return "multiprocessing.resource_tracker" in " ".join(process.cmdline())
     return False
+
+
+def _describe(process: psutil.Process) -> str:
+    """Name, pid and state, such as "vllm (pid 7, disk-sleep)"."""
+    try:
+        return f"{process.name()} (pid {process.pid}, {process.status()})"
+    except psutil.Error:
+        return f"pid {process.pid}"
 
 
 def _signal(processes: Sequence[psutil.Process], number: int) -> None:
