@@ -1,23 +1,31 @@
-"""What a panel of sliders needs behind the scenes: waiting, dropping, troubles, still pictures.
+"""What a panel of sliders needs behind the scenes: waiting, dropping, troubles, drawing, writing.
 
-What a panel asks the server and shows is written in the notebook.
+What a panel asks the server, and with which dials, is written in the notebook.
 """
 
 import html
 import inspect
 import io
+import math
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+from PIL import Image
 
 from helpers.errors import CourseError
 from helpers.media import show_small
 from helpers.server import explain_refusal
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from openai.types.chat import ChatCompletion
+
+OWN = ("top_k", "min_p", "repetition_penalty")  # vLLM's own: OpenAI's client knows no such argument
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WITHOUT_KERNEL = "(The sliders appear here when the cell is run. Below: how it looked then.)"
 WIDTH = 640  # px of a figure; a PIL image is at most so wide
@@ -32,7 +40,8 @@ class Panel:
     `show(**values)` returns `(picture, words)`, or yields several of them, each in place of the one
     before: first what is known at once, then what the server says. A picture is a matplotlib
     Figure, a PIL image or None, words are Markdown. `controls` maps the function's parameters to
-    ipywidgets; `write_line(name, value)` writes what to copy for one of them, shown beside it.
+    ipywidgets; `write_line(name, value)` writes what to copy for one of them, shown beside it (left
+    out, it is `name = value`).
 
     `show` runs in a thread of its own (the first time in the cell's), one run at a time. Of the
     values that come meanwhile only the latest are kept, so nothing queues up while a slider is
@@ -48,11 +57,12 @@ class Panel:
         self,
         show: Callable[..., Any],
         controls: dict[str, ipywidgets.ValueWidget],
-        write_line: Callable[[str, Any], str],
+        write_line: Callable[[str, Any], str] | None = None,
         *,
         live: bool = False,
     ) -> None:
-        self.show, self.controls, self.write_line = show, controls, write_line
+        self.show, self.controls = show, controls
+        self.write_line = write_line or write_assignment
         self.status = ipywidgets.HTML()
         beside = {"flex": "1", "min_width": "300px"}
         self._lines = {name: ipywidgets.HTML(layout=beside) for name in controls}
@@ -187,3 +197,77 @@ def _draw(picture: Any) -> Any:
             picture.savefig(buffer, format="jpeg", dpi=dpi, pil_kwargs={"quality": 85})
         return Image(buffer.getvalue(), format="jpeg", alt=picture.get_label())
     return show_small(picture, WIDTH) if hasattr(picture, "getexif") else picture
+
+
+def write_assignment(name: str, value: Any) -> str:
+    return f"{name} = {value!r}"
+
+
+def write_argument(name: str, value: float) -> str:
+    """A sampling parameter as the argument of `client.chat.completions.create`."""
+    return f'extra_body={{"{name}": {value:g}}}' if name in OWN else f"{name}={value:g}"
+
+
+def write_flag(name: str, value: Any) -> str:
+    """A field of `Settings` as a flag of `vllm serve`; `image` and `video` are limits."""
+    if name in ("image", "video"):
+        return f"--limit-mm-per-prompt.{name} {value}"
+    number = f"{value:g}" if isinstance(value, float) else value
+    return f"--{name.replace('_', '-')} {number}"
+
+
+def write_command(start: str, flags: Mapping[str, Any]) -> str:
+    """A command and its flags, one a line, as Markdown."""
+    words = [write_flag(name, value) for name, value in flags.items()]
+    return "```\n" + " \\\n  ".join([start, *words]) + "\n```"
+
+
+def write_replies(reply: "ChatCompletion") -> str:
+    """The choices of a reply side by side, as a Markdown table."""
+    texts = [" ".join((choice.message.content or "").split()) for choice in reply.choices]
+    heads = [f"reply {number}" for number in range(1, len(texts) + 1)]
+    rows = [heads, [":--"] * len(texts), [text.replace("|", "\\|") for text in texts]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def judge(answer: str, truth: str) -> str:
+    """✅ if the truth stands in the answer, in any case of its letters, else ❌."""
+    return "✅" if truth.lower() in answer.lower() else "❌"
+
+
+def draw_odds(
+    logprobs: Mapping[str, float], odds: Mapping[str, float], drawn: Counter[str]
+) -> "Figure":
+    """The dozen best tokens: their own probabilities, what became of them, and what was drawn.
+
+    `logprobs` are natural logarithms, the best token first; `odds` are shares of 1, and a token
+    that is missing there has none; `drawn` counts the draws.
+    """
+    from matplotlib.figure import Figure
+
+    tokens = list(logprobs)[:12]
+    left, right = ([place + step for place in range(len(tokens))] for step in (-0.2, 0.2))
+    figure = Figure(figsize=(6.4, 2.8), layout="constrained", label="Odds of the next token")
+    axes = figure.subplots(subplot_kw={"ylabel": "probability"})
+    axes.bar(left, [math.exp(logprobs[t]) for t in tokens], 0.4, color="silver", label="before")
+    axes.bar(right, [odds.get(t, 0) for t in tokens], 0.4, label="after, computed")
+    shares = [drawn[t] / drawn.total() for t in tokens]
+    axes.plot(right, shares, "k_", ms=14, label="after, drawn")
+    names = [repr(token) for token in tokens]
+    axes.set_xticks(range(len(tokens)), names, rotation=30, ha="right", parse_math=False)
+    figure.legend(loc="outside upper right", ncols=3, frameon=False)
+    return figure
+
+
+def enlarge_line(picture: Image.Image, box: tuple[float, ...], width: int) -> Image.Image:
+    """A scaled picture whole, and beside it one line of its print, enlarged.
+
+    `box` is left, top, right and bottom of the line in the original, which is `width` px wide.
+    """
+    scale = picture.width / width
+    left, top, right, bottom = box
+    line = picture.crop([round(x * scale) for x in (left - 8, top - 8, right + 8, bottom + 8)])
+    sheet = Image.new("RGB", (WIDTH, 300), "white")
+    sheet.paste(picture.resize((200, 300), Image.Resampling.NEAREST), (0, 0))
+    sheet.paste(line.resize((400, round(400 * line.height / line.width))), (225, 60))
+    return sheet

@@ -224,7 +224,7 @@ def test_picture(notebook: Page) -> None:
     wait_until_done(panel)
     before = picture_of(output)
     line = press(panel, "max_pixels", "Home")
-    expect(line).to_have_text("small = shrink(picture, 8192)")
+    expect(line).to_have_text("max_pixels = 8192")
     expect(output).to_contain_text("picture.resize((64, 96)) → 70 visual tokens", timeout=SOON)
     expect(output).to_contain_text(re.compile(r"tokens, \d+ in all, [\d.]+ s"), timeout=SOON)
     assert picture_of(output) != before

@@ -4,6 +4,7 @@ import numpy as np
 
 from helpers.exercises import nb09
 from helpers.memory.terms import Settings
+from helpers.panels import write_command
 from tests.exercise_cases import all_get, hold_answers
 
 BASE = {"max_model_len": 2048, "image": 0, "video": 0}
@@ -30,6 +31,12 @@ RIGHT = {
         "--max-model-len 2K --limit-mm-per-prompt.video 0 --limit-mm-per-prompt.image 0 --port 9000"
         " --host 127.0.0.1 --disable-log-stats",
         BASE | {"port": 9000, "served_model_name": "text"},
+        write_command(
+            "vllm serve models/Qwen/Qwen3-VL-4B-Instruct --served-model-name Qwen3-VL-4B-Instruct"
+            " \\\n  --host 127.0.0.1 --port 8085 --allowed-origins '[]'",
+            {"max_model_len": 2048, "gpu_memory_utilization": 0.9, "max_num_seqs": 64}
+            | {"kv_cache_dtype": "auto", "image": 0, "video": 0},
+        ).strip("`\n"),
     ],
 }
 WRONG = {

@@ -1,11 +1,15 @@
 """Panels: one run at a time, the latest value wins, and troubles become one line."""
 
+import html
 import io
+import json
 import re
+import shlex
 import subprocess
 import sys
 import threading
 import types
+from collections import Counter
 
 import httpx
 import ipywidgets
@@ -17,7 +21,19 @@ from openai import APIConnectionError, APITimeoutError
 from PIL import Image
 
 from helpers.errors import CourseError
-from helpers.panels import NOTHING, WIDGET, WIDTH, Panel
+from helpers.panels import (
+    NOTHING,
+    WIDGET,
+    WIDTH,
+    Panel,
+    draw_odds,
+    enlarge_line,
+    judge,
+    write_argument,
+    write_command,
+    write_replies,
+)
+from helpers.places import MEDIA
 from tests.conftest import ROOT
 
 SECONDS = 20  # to wait for what must happen at once
@@ -83,6 +99,11 @@ def test_the_line_beside_a_control_follows_it() -> None:
     assert ">number=0</code>" in row.children[1].value
     move(panel, 4)
     assert ">number=4</code>" in row.children[1].value
+
+
+def test_left_to_itself_the_line_is_an_assignment() -> None:
+    panel = Panel(lambda name: None, {"name": ipywidgets.Dropdown(options=["a b"])})
+    assert html.unescape(panel.widget.children[0].children[1].value).count(">name = 'a b'<") == 1
 
 
 def test_only_the_latest_of_many_moves_is_run(outputs: list[Output]) -> None:
@@ -250,6 +271,71 @@ def test_a_letter_that_the_font_does_not_have_is_no_trouble(outputs: list[Output
     assert (outputs[1].shown[-1], panel.status.value) == ("three letters", "")
 
 
+# What panels draw and write
+
+
+def make_reply(*texts: str | None) -> types.SimpleNamespace:
+    messages = [types.SimpleNamespace(content=text) for text in texts]
+    return types.SimpleNamespace(choices=[types.SimpleNamespace(message=m) for m in messages])
+
+
+def test_replies_stand_side_by_side_whatever_is_in_them() -> None:
+    table = write_replies(make_reply("A\nlong  plum", "a|b", None))
+    assert table.splitlines() == [
+        "| reply 1 | reply 2 | reply 3 |",
+        "| :-- | :-- | :-- |",
+        "| A long plum | a\\|b |  |",
+    ]
+
+
+def test_arguments_that_the_client_does_not_know_travel_in_the_body() -> None:
+    assert write_argument("top_p", 0.7000000000000001) == "top_p=0.7"
+    assert write_argument("seed", 903) == "seed=903"
+    assert write_argument("min_p", 0.05) == 'extra_body={"min_p": 0.05}'
+
+
+def test_a_command_is_one_that_a_shell_reads() -> None:
+    flags = {"max_model_len": 2048, "gpu_memory_utilization": 0.9, "image": 0}
+    fence, *lines, end = write_command("vllm serve FOLDER", flags).splitlines()
+    assert fence == end == "```"
+    assert shlex.split("\n".join(lines).replace("\\\n", "")) == [
+        *("vllm", "serve", "FOLDER", "--max-model-len", "2048"),
+        *("--gpu-memory-utilization", "0.9", "--limit-mm-per-prompt.image", "0"),
+    ]
+
+
+@pytest.mark.parametrize("tokens", ["AB", "ABCDEFGHIJKLMNOPQRST"])
+def test_the_odds_of_a_dozen_tokens_three_times(tokens: str) -> None:
+    logprobs = {token: -1.0 - place for place, token in enumerate(tokens)}
+    axes = draw_odds(logprobs, {"A": 1.0}, Counter("AAAB")).axes[0]
+    shown = min(12, len(tokens))
+    heights = [[bar.get_height() for bar in bars] for bars in axes.containers]
+    assert [len(row) for row in heights] == [shown, shown]
+    assert heights[0][0] == pytest.approx(0.3679, abs=1e-4)
+    assert heights[1] == [1.0] + [0] * (shown - 1)
+    assert list(axes.lines[0].get_ydata())[:2] == [0.75, 0.25]
+    assert [label.get_text() for label in axes.get_xticklabels()][:2] == ["'A'", "'B'"]
+
+
+@pytest.mark.parametrize("width", [640, 64])
+def test_a_line_of_print_is_enlarged_from_the_place_where_it_stands(width: int) -> None:
+    receipt = Image.open(MEDIA / "receipt.png").convert("RGB")
+    boxes = json.loads((MEDIA / "records.json").read_text())["receipt.png"]["boxes"]
+    painted = Image.new("RGB", receipt.size, "white")
+    painted.paste("red", tuple(map(round, boxes["total"])))
+    small = painted.resize((width, round(width * painted.height / painted.width)))
+    sheet = enlarge_line(small, boxes["total"], receipt.width)
+    assert sheet.width == WIDTH
+    line = sheet.crop((225, 60, 625, 300))
+    red = [pixel for _, pixel in line.getcolors(line.width * line.height) if pixel[1] < 100]
+    assert red, "the line is in the enlarged part"
+
+
+def test_a_truth_is_found_in_any_case() -> None:
+    assert judge("A BLUE box.", "blue") == "✅"
+    assert judge("", "blue") == "❌"
+
+
 def test_importing_it_brings_in_nothing_heavy() -> None:
     code = "import helpers.panels, sys; print({'torch', 'matplotlib', 'openai'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -312,9 +398,6 @@ def test_two_positions_of_the_seed_share_no_draw() -> None:
 
 
 def test_a_wrong_colour_is_not_called_right() -> None:
-    reply = types.SimpleNamespace(message=types.SimpleNamespace(content="A red box appears."))
-    names: dict = {}
-    exec("def judge" + read_cell("def judge").partition("def judge")[2], names)
-    truths = dict(re.findall(r'"(.+\?)": "(\w+)"', read_cell("asked = {")))
-    answer = types.SimpleNamespace(choices=[reply])
-    assert names["judge"](answer, truths["What appears?"]) == "❌"
+    truths = dict(re.findall(r'"(.+\?)": "(\w+)"', read_cell("seen = {")))
+    assert judge("A red box appears.", truths["What appears?"]) == "❌"
+    assert judge("A blue box.", truths["What appears?"]) == "✅"
