@@ -248,10 +248,12 @@ def test_an_interrupted_request_shows_nothing_of_aiohttp(fake: FakeServer) -> No
 def test_an_interrupt_while_the_changed_server_is_measured_stops_it(fake: FakeServer) -> None:
     stub = """
 runs = {"text": []}
-class Changed:
+class Server:
+    def __init__(self, place, extra_flags): pass
+    def start(self): return self
     def __enter__(self): return self
     def __exit__(self, *_): print("Stopped again.")
-changed, TOKENS = Changed(), 8
+server, TOKENS = SimpleNamespace(stop=lambda: "Stopped."), 8
 """
     fake.behave = lambda number, handler: time.sleep(0.5)
     made = find_cells((*WANTED, r"^default = next"))
