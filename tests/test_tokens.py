@@ -3,13 +3,16 @@
 import json
 import math
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import httpx
 import pytest
+from openai import OpenAI
 from PIL import Image
 
 from helpers.media.clips import clip_data_url
@@ -164,6 +167,14 @@ def test_a_clip_that_is_too_large_is_shrunk_as_a_whole() -> None:
 def test_a_short_clip_is_told_wrong_times_by_the_reference_alone() -> None:
     assert plan_clip(64, 64, frames=24, fps=8).stamps[-1] == "<10.2 seconds>"
     assert plan_clip(64, 64, frames=24, fps=8, version="0.32.0").stamps[-1] == "<2.6 seconds>"
+    kept = plan_clip(852, 480, **SEED_CLIP, num_frames=-1).stamps  # 5.57 s
+    assert (kept[0], kept[-1]) == ("<4.2 seconds>", "<83.0 seconds>")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_clip_of_two_frames_a_second_is_told_right_times(version: str) -> None:
+    stamps = plan_clip(864, 480, frames=16, fps=2, version=version).stamps
+    assert stamps == [f"<{second}.2 seconds>" for second in range(8)]
 
 
 def test_offline_again_resized() -> None:
@@ -494,3 +505,33 @@ def test_counts_are_those_of_the_server(shared_server: Server, tmp_path: Path) -
     assert [row for row in rows if not row.equal] == []
     kinds = {(isinstance(row.reported, int), "frames" in row.about) for row in rows}
     assert len(kinds) == 4, "pictures and clips, counted and refused"
+
+
+@pytest.mark.slow
+def test_the_seconds_that_the_server_tells(shared_server: Server, tmp_path: Path) -> None:
+    """Those of the plan, the reference's wrong ones included; by `fps` it tells 8 s as 29."""
+    place, version = shared_server.place, shared_server.vllm_version
+    client = OpenAI(base_url=place.base_url, api_key="EMPTY")
+    model = client.models.list().data[0].id
+
+    def read_stamps(path: Path, **more: object) -> list[str]:
+        clip = {"type": "video_url", "video_url": {"url": clip_data_url(path)}}
+        reply = client.chat.completions.create(
+            model=model,
+            messages=ask(clip, "?"),
+            max_tokens=1,
+            extra_body={"return_token_ids": True} | more,
+        )
+        body = {"model": model, "tokens": reply.prompt_token_ids}
+        url = place.base_url.removesuffix("/v1") + "/detokenize"
+        return re.findall(r"<[\d.]+ seconds>", httpx.post(url, json=body).json()["prompt"])
+
+    rng = random.Random(7)
+    for frames, fps in ((24, 8), (16, 2), (20, 30), (64, 8)):
+        path = write_clip(tmp_path / "clip.mp4", 96, 64, frames, Fraction(fps), rng)
+        plan = plan_clip(96, 64, frames=frames, fps=fps, version=version)
+        assert read_stamps(path) == plan.stamps, (frames, fps)
+    if version.startswith("0.11"):
+        wished = {"fps": 1, "do_sample_frames": True}
+        told = read_stamps(MEDIA / "rolling_ball.mp4", mm_processor_kwargs=wished)
+        assert (told[0], told[-1]) == ("<2.0 seconds>", "<29.0 seconds>")
