@@ -33,7 +33,8 @@ test: setup ## Run every test: helpers, notebooks against a real server, structu
 	@$(BIN)/python -m pytest $(TWO)
 
 check: setup ## Run the fast tests, lint and format (two to three minutes)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest $(TWO) -m "not slow"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest $(TWO) \
+	  -m "not slow" -p no:nbval
 
 record: setup ## Run all notebooks and save their outputs
 	@$(BIN)/python notebooks/record.py

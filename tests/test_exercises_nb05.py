@@ -56,19 +56,20 @@ def ask(*parts: object) -> list[dict]:
 
 def build(frames: dict, form: str = "<{:.1f} seconds>", seconds: tuple = (1, 3, 5, 7)) -> list:
     parts = []
-    for image, second in zip(frames.values(), seconds, strict=True):
-        parts += [text(form.format(second)), picture(image)]
+    for frame, second in zip(frames.values(), seconds, strict=True):
+        parts += [text(form.format(second)), frame]
     return ask(*parts, QUESTION)
 
 
 def test_timed_messages() -> None:
     every, at = sample_frames(MEDIA / "rolling_ball.mp4", 192)
-    frames = {round(second): every[at.index(second)] for second in (1.0, 3.0, 5.0, 7.0)}
+    images = {round(second): every[at.index(second)] for second in (1.0, 3.0, 5.0, 7.0)}
+    frames = {second: picture(image) for second, image in images.items()}
     answer = build(frames)
     content = answer[0]["content"]
     split = [{"role": "user", "content": [part]} for part in content]
     split[-1]["content"] = QUESTION["text"]
-    small = [content[0], picture(frames[1], max_side=320), *content[2:]]
+    small = [content[0], picture(images[1], max_side=320), *content[2:]]
     right = [
         *(build(frames, form) for form in LABELS),
         [{"role": "system", "content": "Be brief."}, *answer],
