@@ -21,6 +21,11 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9][0-9]_*.ipynb"))
 
 SERVER_TESTS = ("test_server", "test_server_life", "test_server_records")
+# What imports torch and torchvision, seconds of work.
+TORCH_TESTS = (
+    *("test_pocket_training", "test_media", "test_media_files"),
+    *("test_exercises_nb06", "test_exercises_nb_all"),
+)
 LONG_TESTS = ("test_notebooks", "test_snippets", "test_browser", "test_pocket_answers")
 RUN = "TEST_RUN_OF_THE_COURSE"
 WATCHER = """
@@ -67,10 +72,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            path = nodeid.partition("::")[0]
-            if Path(path).stem in SERVER_TESTS or "00_check_your_setup" in nodeid:
+            name = Path(nodeid.partition("::")[0]).stem
+            if name in SERVER_TESTS or "00_check_your_setup" in nodeid:
                 return "servers that die"
-            return nodeid if Path(path).stem in LONG_TESTS else path
+            if name in TORCH_TESTS:
+                return "torch"
+            return nodeid if name in LONG_TESTS else name
 
     return Scheduling(config, log)
 
