@@ -64,17 +64,17 @@ def build(frames: dict, form: str = "<{:.1f} seconds>", seconds: tuple = (1, 3, 
 def test_timed_messages() -> None:
     every, at = sample_frames(MEDIA / "rolling_ball.mp4", 192)
     images = {round(second): every[at.index(second)] for second in (1.0, 3.0, 5.0, 7.0)}
-    frames = {second: picture(image) for second, image in images.items()}
+    frames = {second: picture(image, max_side=320) for second, image in images.items()}
     answer = build(frames)
     content = answer[0]["content"]
     split = [{"role": "user", "content": [part]} for part in content]
     split[-1]["content"] = QUESTION["text"]
-    small = [content[0], picture(images[1], max_side=320), *content[2:]]
+    whole = [content[0], picture(images[1]), *content[2:]]
     right = [
         *(build(frames, form) for form in LABELS),
         [{"role": "system", "content": "Be brief."}, *answer],
         ask(text("Four frames of a clip."), *content),
-        ask(*small),
+        ask(*whole),
         split,
     ]
     turned = {second: frames[second] for second in (3, 1, 5, 7)}
