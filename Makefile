@@ -7,7 +7,8 @@ VENV := $(if $(filter current,$(STACK)),.venv-current,.venv)
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
-TWO := -n 2# workers, each with servers and ports of its own
+# Two workers, each with servers and ports of its own. nbval runs in processes that tests start.
+TWO := -n 2 -p no:nbval
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help setup lab serve stop test check record eval-pocket lock clean
@@ -33,8 +34,7 @@ test: setup ## Run every test: helpers, notebooks against a real server, structu
 	@$(BIN)/python -m pytest $(TWO)
 
 check: setup ## Run the fast tests, lint and format (two to three minutes)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest $(TWO) \
-	  -m "not slow" -p no:nbval
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest $(TWO) -m "not slow"
 
 record: setup ## Run all notebooks and save their outputs
 	@$(BIN)/python notebooks/record.py
