@@ -1,6 +1,7 @@
 """What the tests share: free ports, a vLLM server for all that only talk to one, an end for all."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,12 +22,10 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9][0-9]_*.ipynb"))
 
 SERVER_TESTS = ("test_server", "test_server_life", "test_server_records")
-# What imports torch and torchvision, seconds of work.
-TORCH_TESTS = (
-    *("test_pocket_training", "test_media", "test_media_files"),
-    *("test_exercises_nb06", "test_exercises_nb_all"),
-)
+# What imports torchvision, seconds of work.
+TORCH_TESTS = ("test_media", "test_media_files", "test_exercises_nb06", "test_exercises_nb_all")
 LONG_TESTS = ("test_notebooks", "test_snippets", "test_browser", "test_pocket_answers")
+ALL_SLOW = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.slow", re.MULTILINE)
 RUN = "TEST_RUN_OF_THE_COURSE"
 WATCHER = """
 import os, psutil, sys
@@ -51,6 +50,13 @@ sys.exit(bool(left))
 # A shell's background job (`make test &`) starts with ctrl-C ignored, and what it starts inherits
 # that; the tests interrupt what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave a file unread whose tests are all slow, where only fast ones are asked for."""
+    if config.getoption("markexpr") != "not slow" or collection_path.suffix != ".py":
+        return None
+    return bool(ALL_SLOW.search(collection_path.read_text(encoding="utf-8"))) or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
