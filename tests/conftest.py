@@ -22,8 +22,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9][0-9]_*.ipynb"))
 
 SERVER_TESTS = ("test_server", "test_server_life", "test_server_records")
-# What imports torchvision, seconds of work.
-TORCH_TESTS = ("test_media", "test_media_files", "test_exercises_nb06", "test_exercises_nb_all")
 LONG_TESTS = ("test_notebooks", "test_snippets", "test_browser", "test_pocket_answers")
 ALL_SLOW = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.slow", re.MULTILINE)
 RUN = "TEST_RUN_OF_THE_COURSE"
@@ -81,8 +79,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
             name = Path(nodeid.partition("::")[0]).stem
             if name in SERVER_TESTS or "00_check_your_setup" in nodeid:
                 return "servers that die"
-            if name in TORCH_TESTS:
-                return "torch"
             return nodeid if name in LONG_TESTS else name
 
     return Scheduling(config, log)

@@ -123,6 +123,7 @@ def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["fps", "nframes", "max_pixels", "video_start", "resized_width"])
 def test_no_odd_setting_of_a_clip_raises(
     key: str, small_clip: Path, monkeypatch: pytest.MonkeyPatch

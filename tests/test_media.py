@@ -592,6 +592,7 @@ def test_clips_are_what_the_installed_servers_loader_makes_of_them(
         assert count == min(taken, 32), name
 
 
+@pytest.mark.slow
 def test_damage_in_the_middle(tmp_path: Path) -> None:
     import torchvision.io  # noqa: F401  it turns PyAV's logging on, which made this one hang
 

@@ -292,6 +292,7 @@ def test_opencv_reads_the_same_frames(name: str, decoded: dict) -> None:
     assert np.abs(last - decoded[name][-1].astype(int)).mean() < 3
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CLIPS)
 def test_torchvision_reads_every_frame(name: str) -> None:
