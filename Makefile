@@ -33,7 +33,7 @@ stop:    ## Stop every server that the course has started
 test: setup ## Run every test: helpers, notebooks against a real server, structure (20 to 35 minutes a stack)
 	@$(BIN)/python -m pytest $(TWO)
 
-check: setup ## Run the fast tests, lint and format (two to three minutes)
+check: setup ## Run the fast tests, lint and format (about a minute)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest $(TWO) -m "not slow"
 
 record: setup ## Run all notebooks and save their outputs
