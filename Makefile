@@ -7,7 +7,8 @@ VENV := $(if $(filter current,$(STACK)),.venv-current,.venv)
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
-TWO := -n 2# workers, each with servers and ports of its own
+# Two workers, each with servers and ports of its own. nbval runs in processes that tests start.
+TWO := -n 2 -p no:nbval
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help setup lab serve stop test check record eval-pocket lock clean
@@ -32,7 +33,7 @@ stop:    ## Stop every server that the course has started
 test: setup ## Run every test: helpers, notebooks against a real server, structure (20 to 35 minutes a stack)
 	@$(BIN)/python -m pytest $(TWO)
 
-check: setup ## Run the fast tests, lint and format (two to three minutes)
+check: setup ## Run the fast tests, lint and format (about a minute)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest $(TWO) -m "not slow"
 
 record: setup ## Run all notebooks and save their outputs

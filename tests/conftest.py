@@ -1,6 +1,7 @@
 """What the tests share: free ports, a vLLM server for all that only talk to one, an end for all."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9][0-9]_*.ipynb"))
 
 SERVER_TESTS = ("test_server", "test_server_life", "test_server_records")
+LONG_TESTS = ("test_notebooks", "test_snippets", "test_browser", "test_pocket_answers")
+ALL_SLOW = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.slow", re.MULTILINE)
 RUN = "TEST_RUN_OF_THE_COURSE"
 WATCHER = """
 import os, psutil, sys
@@ -47,6 +50,13 @@ sys.exit(bool(left))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave a file unread whose tests are all slow, where only fast ones are asked for."""
+    if config.getoption("markexpr") != "not slow" or collection_path.suffix != ".py":
+        return None
+    return bool(ALL_SLOW.search(collection_path.read_text(encoding="utf-8"))) or None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give a test that starts servers time on a busy machine; a timeout ends the whole run."""
     for item in items:
@@ -56,18 +66,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Hand each test to the worker that is free, but keep on one what must not meet.
+    """Hand each file to the worker that is free, and of the longest files each test.
 
-    `make test` runs two workers, each with a shared server of its own. What kills servers, and
-    what counts the killed, would see the other's. (xdist's own groups do nothing on pytest 9.2.)
+    So what a file prepares for all of its tests is prepared once. `make test` runs two workers,
+    each with a shared server of its own. What kills servers, and what counts the killed, would
+    see the other's, so it stays on one. (xdist's own groups do nothing on pytest 9.2.)
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            path = nodeid.partition("::")[0]
-            apart = Path(path).stem in SERVER_TESTS or "00_check_your_setup" in nodeid
-            return "servers that die" if apart else nodeid
+            name = Path(nodeid.partition("::")[0]).stem
+            if name in SERVER_TESTS or "00_check_your_setup" in nodeid:
+                return "servers that die"
+            return nodeid if name in LONG_TESTS else name
 
     return Scheduling(config, log)
 

@@ -24,11 +24,15 @@ def all_get(hint: str, *answers: object) -> list[tuple[object, str]]:
 
 
 def hold_answers(
-    right: dict[Check, list], wrong: dict[Check, list[tuple[object, str]]]
+    right: dict[Check, list],
+    wrong: dict[Check, list[tuple[object, str]]],
+    slow: tuple[Check, ...] = (),
 ) -> Callable[[Check], None]:
     assert right.keys() == wrong.keys()
+    marks = {check: [pytest.mark.slow] if check in slow else [] for check in right}
+    checks = [pytest.param(check, id=check.__name__, marks=marks[check]) for check in right]
 
-    @pytest.mark.parametrize("check", right, ids=lambda check: check.__name__)
+    @pytest.mark.parametrize("check", checks)
     def test_every_answer(check: Check) -> None:
         hold_check(check, right[check], wrong[check])
 

@@ -424,8 +424,10 @@ def test_a_process_that_works_is_no_silence(monkeypatch):
     end = time.monotonic() + 0.6
     while time.monotonic() < end:
         assert not pulse.stands_still(5)
-    time.sleep(0.4)
-    assert pulse.stands_still(5)
+    end += 10
+    while not pulse.stands_still(5):  # other threads of this process may work a little
+        assert time.monotonic() < end
+        time.sleep(0.1)
     assert not pulse.stands_still(6)
 
 

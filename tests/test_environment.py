@@ -559,6 +559,7 @@ def fake_torch(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
+@pytest.mark.slow
 def test_the_real_torch_tells_its_kernels_without_a_card() -> None:
     torch = read_torch({"CUDA_VISIBLE_DEVICES": ""})
     assert torch.trouble == ""

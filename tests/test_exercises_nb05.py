@@ -1,10 +1,10 @@
 """The exercises of notebook 05: right answers in many forms, wrong ones with their reason."""
 
+import av
 import numpy as np
 from PIL import Image
 
 from helpers.exercises import nb05
-from helpers.media.clips import sample_frames
 from helpers.media.pictures import image_data_url
 from helpers.places import MEDIA
 from tests.exercise_cases import hold_check
@@ -56,24 +56,26 @@ def ask(*parts: object) -> list[dict]:
 
 def build(frames: dict, form: str = "<{:.1f} seconds>", seconds: tuple = (1, 3, 5, 7)) -> list:
     parts = []
-    for image, second in zip(frames.values(), seconds, strict=True):
-        parts += [text(form.format(second)), picture(image)]
+    for frame, second in zip(frames.values(), seconds, strict=True):
+        parts += [text(form.format(second)), frame]
     return ask(*parts, QUESTION)
 
 
 def test_timed_messages() -> None:
-    every, at = sample_frames(MEDIA / "rolling_ball.mp4", 192)
-    frames = {round(second): every[at.index(second)] for second in (1.0, 3.0, 5.0, 7.0)}
+    with av.open(str(MEDIA / "rolling_ball.mp4")) as clip:
+        shown = (frame for frame in clip.decode(video=0) if frame.time in nb05.SECONDS)
+        images = {int(frame.time): frame.to_image() for frame in shown}
+    frames = {second: picture(image, max_side=320) for second, image in images.items()}
     answer = build(frames)
     content = answer[0]["content"]
     split = [{"role": "user", "content": [part]} for part in content]
     split[-1]["content"] = QUESTION["text"]
-    small = [content[0], picture(frames[1], max_side=320), *content[2:]]
+    whole = [content[0], picture(images[1]), *content[2:]]
     right = [
         *(build(frames, form) for form in LABELS),
         [{"role": "system", "content": "Be brief."}, *answer],
         ask(text("Four frames of a clip."), *content),
-        ask(*small),
+        ask(*whole),
         split,
     ]
     turned = {second: frames[second] for second in (3, 1, 5, 7)}

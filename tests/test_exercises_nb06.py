@@ -138,7 +138,8 @@ WRONG = {
         ("length", "is to be a function"),
     ],
 }
-test_every_answer = hold_answers(RIGHT, WRONG)
+# qwen-vl-utils imports torch and torchvision, which takes seconds.
+test_every_answer = hold_answers(RIGHT, WRONG, slow=(nb06.check_clip_messages,))
 
 
 def test_the_remote_place_has_neither_vllm_nor_qwen_vl_utils(

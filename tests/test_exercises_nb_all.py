@@ -30,6 +30,7 @@ from helpers.exercises import (
 )
 from helpers.memory.terms import Settings
 from helpers.places import MEDIA
+from media.generator.clip import write_clip
 
 ARRIVALS = [0.21, 0.31, 0.41]
 REPAIR = Verification(Path("copy"), (FileCheck("config.json", 1000, 1000, "damaged"),))
@@ -115,8 +116,20 @@ def test_no_check_raises(name: str) -> None:
     assert not any(CHECKS[name](odd) for odd in ODD if type(odd) not in (int, np.int64))
 
 
+@pytest.fixture(scope="module")
+def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "small.mp4"
+    write_clip([Image.new("RGB", (96, 64))] * 16, path, fps=2)
+    return path
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["fps", "nframes", "max_pixels", "video_start", "resized_width"])
-def test_no_odd_setting_of_a_clip_raises(key: str) -> None:
+def test_no_odd_setting_of_a_clip_raises(
+    key: str, small_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nb06, "CLIP", small_clip)
+    clip = {"type": "video", "video": str(small_clip), "max_pixels": 99_999}
     for odd in ("x", math.nan, 10**400, [], Hostile()):
-        answer = [{"role": "user", "content": [CLIP | {"max_pixels": 99_999, key: odd}, QUESTION]}]
+        answer = [{"role": "user", "content": [clip | {key: odd}, QUESTION]}]
         assert isinstance(nb06.check_clip_messages(answer), Verdict)

@@ -218,6 +218,7 @@ def test_a_request_that_takes_too_long_is_an_error(
     assert "2 × No whole reply within 1 s." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_interrupt_in_the_notebook_keeps_the_finished_levels(fake: FakeServer) -> None:
     """The client's cells in a real kernel, and the interrupt that JupyterLab's ■ sends."""
     fake.behave = lambda number, handler: number > 4 and (time.sleep(10) or True)
@@ -235,8 +236,10 @@ await sweep(load_client, make_text, (1, 2, 4), levels, 4)
     assert kept["text"] == "[1]\n"
 
 
+@pytest.mark.slow
 def test_an_interrupted_request_shows_nothing_of_aiohttp(fake: FakeServer) -> None:
-    fake.behave = lambda number, handler: time.sleep(10) or True
+    """Jupyter hands ■ over when the loop wakes up, here when the server hangs up."""
+    fake.behave = lambda number, handler: time.sleep(2) or True
     ask = "await measure_request(load_client, make_text(), 4)"
     cells = [set_up(fake), *find_cells(), ask, "1 + 1"]
     *_, asked, after = asyncio.run(run_cells(cells, lambda: fake.seen > 0))
@@ -245,6 +248,7 @@ def test_an_interrupted_request_shows_nothing_of_aiohttp(fake: FakeServer) -> No
     assert "measure_request" in shown and "aiohttp/" not in shown
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_the_changed_server_is_measured_stops_it(fake: FakeServer) -> None:
     stub = """
 runs = {"text": []}

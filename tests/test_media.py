@@ -232,14 +232,19 @@ def test_not_a_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("side", [9_500, 14_000])  # over Pillow's warning, over its error
 def test_decompression_bomb_is_refused_unopened(tmp_path: Path, side: int) -> None:
-    Image.new("1", (side, side)).save(tmp_path / "bomb.png")
+    Image.new("1", (side, side)).save(tmp_path / "bomb.png", compress_level=1)
     with pytest.raises(MediaError, match=r"bomb\.png has only .* kB but unpacks to .*4096×4096"):
         check_image(tmp_path / "bomb.png")
 
 
+@pytest.fixture(scope="module")
+def packed() -> bytes:
+    """80 MB in a few kB."""
+    return zlib.compress(b"a" * 80_000_000)
+
+
 @pytest.mark.parametrize("kind", ["text", "many texts", "profile", "text at the end"])
-def test_bomb_in_the_text_of_a_png(tmp_path: Path, kind: str) -> None:
-    packed = zlib.compress(b"a" * 80_000_000)
+def test_bomb_in_the_text_of_a_png(tmp_path: Path, kind: str, packed: bytes) -> None:
     chunks = {
         "text": [b"zTXtc\0\0" + packed],
         "many texts": [b"zTXtc\0\0" + zlib.compress(b"a" * 1_000_000)] * 80,
@@ -468,8 +473,10 @@ def current(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clips, "find_stack", lambda: versions.CURRENT)
 
 
-def write_kinds(folder: Path) -> dict[str, tuple[Path, str]]:
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]:
     """Clips whose frames are fewer than their header lets one expect, and why."""
+    folder = tmp_path_factory.mktemp("kinds")
     mkv = write_uneven_clip(folder / "recorder.mkv")
     webm = write_uneven_clip(folder / "screen.webm", JUMPS, codec="libvpx-vp9")
     phone = write_uneven_clip(folder / "phone.mkv", [t * 1.003 for t in JUMPS], sound=8)
@@ -490,8 +497,8 @@ def write_kinds(folder: Path) -> dict[str, tuple[Path, str]]:
 
 
 @pytest.mark.usefixtures("reference")
-def test_whole_clip_with_uneven_frames_says_so(tmp_path: Path) -> None:
-    for path, why in write_kinds(tmp_path).values():
+def test_whole_clip_with_uneven_frames_says_so(kinds: dict) -> None:
+    for path, why in kinds.values():
         with pytest.raises(MediaError) as caught:
             check_clip(path)
         sentence = str(caught.value)
@@ -501,24 +508,24 @@ def test_whole_clip_with_uneven_frames_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("current")
-def test_current_server_counts_what_is_there(tmp_path: Path) -> None:
-    paths = {name: path for name, (path, _) in write_kinds(tmp_path).items()}
+def test_current_server_counts_what_is_there(kinds: dict) -> None:
+    paths = {name: path for name, (path, _) in kinds.items()}
     with pytest.raises(MediaError, match=r"not evenly spaced.* vLLM 0\.32\.0 insists on those"):
         check_clip(paths.pop("avi"))
-    kinds = {name: check_clip(path) for name, path in paths.items()}
-    assert (kinds["recorder"].frames, kinds["recorder"].fps) == (98, 30)
-    assert kinds["recorder"].drift == pytest.approx(7 - 97 / 30, abs=0.01)
-    assert "up to 3.8 s wrong, so convert it: `ffmpeg -i recorder.mkv" in str(kinds["recorder"])
-    assert (kinds["trimmed"].frames, kinds["sound"].frames, kinds["late"].frames) == (75, 90, 90)
-    assert "convert" not in f"{kinds['trimmed']} {kinds['sound']} {kinds['late']}"
+    infos = {name: check_clip(path) for name, path in paths.items()}
+    assert (infos["recorder"].frames, infos["recorder"].fps) == (98, 30)
+    assert infos["recorder"].drift == pytest.approx(7 - 97 / 30, abs=0.01)
+    assert "up to 3.8 s wrong, so convert it: `ffmpeg -i recorder.mkv" in str(infos["recorder"])
+    assert (infos["trimmed"].frames, infos["sound"].frames, infos["late"].frames) == (75, 90, 90)
+    assert "convert" not in f"{infos['trimmed']} {infos['sound']} {infos['late']}"
 
 
 @pytest.mark.parametrize("stack", [versions.REFERENCE, versions.CURRENT], ids=lambda s: s.name)
 def test_half_a_clip_with_uneven_frames_is_cut_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: versions.Stack
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: versions.Stack, kinds: dict
 ) -> None:
     monkeypatch.setattr(clips, "find_stack", lambda: stack)
-    for name, (path, _) in write_kinds(tmp_path).items():
+    for name, (path, _) in kinds.items():
         if path.suffix != ".mp4":
             with pytest.raises(MediaError, match=r"cut off.*: download or record it again"):
                 check_clip(cut(path, tmp_path / f"half_{name}{path.suffix}", 0.6))
@@ -560,11 +567,13 @@ print(json.dumps(found))
 
 
 @pytest.mark.slow
-def test_clips_are_what_the_installed_servers_loader_makes_of_them(tmp_path: Path) -> None:
+def test_clips_are_what_the_installed_servers_loader_makes_of_them(
+    tmp_path: Path, kinds: dict
+) -> None:
     stack = versions.find_stack()
     if not versions.read_engine_version():
         pytest.skip("no vLLM here")
-    paths = [path for path, _ in write_kinds(tmp_path).values()]
+    paths = [path for path, _ in kinds.values()]
     paths += [write_uneven_clip(tmp_path / f"a{suffix}") for suffix in (".mp4", ".mov")]
     paths += [write_uneven_clip(tmp_path / "b.mp4", JUMPS)]
     paths += [write_uneven_clip(tmp_path / f"even{suffix}", EVEN) for suffix in (".mkv", ".avi")]
@@ -583,6 +592,7 @@ def test_clips_are_what_the_installed_servers_loader_makes_of_them(tmp_path: Pat
         assert count == min(taken, 32), name
 
 
+@pytest.mark.slow
 def test_damage_in_the_middle(tmp_path: Path) -> None:
     import torchvision.io  # noqa: F401  it turns PyAV's logging on, which made this one hang
 

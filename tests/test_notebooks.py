@@ -1,20 +1,24 @@
-"""Every notebook and solution, run from top to bottom by nbval as a learner would run it."""
+"""Every notebook and solution, run from top to bottom by nbval as a learner would run it.
+
+nbformat takes three seconds to import, so it is imported where it is used: the fast tests, which
+only collect this file, go without.
+"""
 
 import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from helpers.server.server import Server
-from notebooks.record import ALONE
 from tests.conftest import NOTEBOOKS, ROOT, SOLUTIONS, course_environment, find_free_port
 
 pytestmark = pytest.mark.slow
 
+# jsonschema builds a grammar of addresses for three seconds, and no notebook needs it.
+PYTEST = "import sys; sys.modules['rfc3987_syntax'] = None; import pytest; sys.exit(pytest.main())"
 NBVAL = (
+    *("-q", "-W", "default"),
     *("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "300"),
     *("--nbval-sanitize-with", str(ROOT / "tests" / "nbval_sanitize.cfg")),
 )
@@ -28,13 +32,14 @@ def name(path: Path) -> str:
 def test_notebook_runs(
     notebook: Path, request: pytest.FixtureRequest, own_temporary: dict[str, str]
 ) -> None:
+    from notebooks.record import ALONE
+
     if notebook.name[:2] in ALONE:  # they get a port of their own
         environment = course_environment(find_free_port())
     else:
         environment = request.getfixturevalue("shared_environment")
-    pytest_call = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default"]
     done = subprocess.run(
-        [*pytest_call, *NBVAL, str(notebook)],
+        [sys.executable, "-c", PYTEST, "-p", "no:cacheprovider", *NBVAL, str(notebook)],
         cwd=ROOT,
         env=environment | own_temporary,
         capture_output=True,
@@ -51,6 +56,9 @@ def test_notebook_runs_on_a_seat(
     notebook: Path, shared_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the remote place: to the last exercise, without an error and without an untrue ❌."""
+    import nbformat
+    from nbclient import NotebookClient
+
     monkeypatch.delenv("COURSE_PLACE", raising=False)
     monkeypatch.setenv("COURSE_BASE_URL", shared_server.place.base_url)
     monkeypatch.setenv("COURSE_API_KEY", "a key that this server does not ask for")

@@ -1,12 +1,14 @@
 """The pocket model's samples: all tasks draw, read as the template writes them, and judge right."""
 
 import json
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
+from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pocket_model.samples import FAMILIES, TASKS, Sample, draw_sample, judge, render
@@ -28,20 +30,40 @@ def reply_of(sample: Sample) -> str:
     return sample.messages[-1]["content"]
 
 
-def write_by_template(sample: Sample) -> str:
-    """What the chat template makes of the messages, as transformers renders it."""
+@cache
+def read_template() -> Template:
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
-    template = environment.from_string((ROOT / "pocket_model/chat_template.jinja").read_text())
+    return environment.from_string((ROOT / "pocket_model/chat_template.jinja").read_text())
+
+
+def write_by_template(sample: Sample) -> str:
+    """What the chat template makes of the messages, as transformers renders it."""
     tools = list(sample.tools) or None
-    return template.render(messages=sample.messages, tools=tools, add_generation_prompt=False)
+    return read_template().render(
+        messages=sample.messages, tools=tools, add_generation_prompt=False
+    )
+
+
+@cache
+def draw_families(kind: str, seed: int) -> list:
+    """A picture or clip of each family, for all tasks about it: drawing takes longest."""
+    families = FAMILIES.get(kind, {}).items()
+    return [(name, family.draw(Random(seed), SHAPES[kind])) for name, family in families]
+
+
+def ask_about_drawn(seed: int, kind: str, task: str, wording: str) -> Sample:
+    kept = draw_families(kind, seed)
+    return draw_sample(
+        Random(seed), kind, SHAPES[kind], wording=wording, task=task, kept=list(kept)
+    )
 
 
 @pytest.mark.parametrize("wording", ["train", pytest.param("held_out", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("kind", "task"), ALL)
 def test_a_task_draws_and_its_own_answer_is_right(kind, task, wording):
     for seed in range(3):
-        sample = draw_sample(Random(seed), kind, SHAPES[kind], wording=wording, task=task)
+        sample = ask_about_drawn(seed, kind, task, wording)
         assert (sample.task, sample.kind, sample.tasks[-1]) == (task, kind, task)
         assert judge(sample, reply_of(sample)) == pytest.approx(1), sample.messages
         assert json.loads(json.dumps(sample.answer)), "the truth is JSON"
@@ -49,7 +71,7 @@ def test_a_task_draws_and_its_own_answer_is_right(kind, task, wording):
 
 @pytest.mark.parametrize(("kind", "task"), ALL)
 def test_wrong_replies_are_refused(kind, task):
-    sample = draw_sample(Random(5), kind, SHAPES[kind], wording="train", task=task)
+    sample = ask_about_drawn(2, kind, task, "train")
     for wrong in ("", "The zebra is turquoise, 123456.", "[]", "{}"):
         assert judge(sample, wrong) < 0.5, (wrong, sample.answer)
 
@@ -83,10 +105,11 @@ def conversations(used) -> dict[str, list[Sample]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Wordings, "choose", note)
-        return {
-            kind: [draw_sample(Random(seed), kind, shape) for seed in range(25)]
-            for kind, shape in SHAPES.items()
-        }
+        made = {}
+        for kind, shape in SHAPES.items():
+            kept = []
+            made[kind] = [draw_sample(Random(seed), kind, shape, kept=kept) for seed in range(25)]
+        return made
 
 
 @pytest.mark.parametrize("kind", SHAPES)

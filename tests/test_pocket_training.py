@@ -28,6 +28,7 @@ from pocket_model.tokenizer import (
 )
 from pocket_model.train import Settings, load_weights, rate_scale, split_weights, train
 
+pytestmark = pytest.mark.slow  # torch and transformers take seconds to import
 TINY = Shape(
     hidden=64,
     layers=3,
@@ -257,7 +258,6 @@ def test_batches_depend_on_their_number_alone():
     assert not torch.equal(one.batch["ids"][:1, :40], other.batch["ids"][:1, :40])
 
 
-@pytest.mark.slow
 def test_overfits_eight_samples_in_seconds(tmp_path, capsys):
     settings = replace(SETTINGS, steps=150, lr=1e-2, adam_lr=1e-2, warm_up=5)
     learner = train(settings, fixed_world(), out=tmp_path / "run", shape=TINY)

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from functools import cache
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import url2pathname
@@ -116,8 +117,7 @@ def _name_picture(url: str) -> str:
     except (OSError, IndexError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise ValueError("A url leads to no picture: use image_data_url or file_url.") from None
     for name in ("receipt.png", "bar_chart.png"):
-        with Image.open(MEDIA / name) as ours:
-            pairs = zip(small, _shrink(ours), strict=True)
+        pairs = zip(small, _shrink_ours(name), strict=True)
         if sum(abs(one - other) for one, other in pairs) / len(small) < 8:
             return name
     return "another picture"
@@ -128,6 +128,12 @@ def _open_picture(url: str, address: SplitResult) -> Image.Image:
     if address.scheme == "data":
         return Image.open(io.BytesIO(base64.b64decode(url.split(",", 1)[1])))
     return Image.open(url2pathname(address.path))
+
+
+@cache
+def _shrink_ours(name: str) -> bytes:
+    with Image.open(MEDIA / name) as ours:
+        return _shrink(ours)
 
 
 def _shrink(picture: Image.Image) -> bytes:

@@ -6,7 +6,7 @@ import io
 import re
 from functools import cache
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from helpers.exercises import (
     BLANK,
@@ -126,7 +126,7 @@ def _find_seconds(picture: Image.Image) -> list[float]:
     """The seconds of the ball clip at which it looks like the picture; none for another one."""
     ours = _shrink(picture)
     differences = {
-        second: sum(abs(one - other) for one, other in zip(ours, theirs, strict=True)) / len(ours)
+        second: ImageStat.Stat(ImageChops.difference(ours, theirs)).mean[0]
         for second, theirs in _shrink_clip().items()
     }
     least = min(differences.values())
@@ -136,14 +136,14 @@ def _find_seconds(picture: Image.Image) -> list[float]:
 
 
 @cache
-def _shrink_clip() -> dict[float, bytes]:
+def _shrink_clip() -> dict[float, Image.Image]:
     """32 frames of the ball clip by their second, small and grey."""
     frames, seconds = sample_frames(MEDIA / "rolling_ball.mp4", 32)
     return {second: _shrink(frame) for second, frame in zip(seconds, frames, strict=True)}
 
 
-def _shrink(picture: Image.Image) -> bytes:
-    return picture.convert("L").resize((48, 27)).tobytes()
+def _shrink(picture: Image.Image) -> Image.Image:
+    return picture.convert("L").resize((48, 27))
 
 
 def _read_seconds(text: str) -> list[float]:

@@ -70,12 +70,13 @@ def find_cause(log: str, exit_code: int | None = None) -> str:
     """
     log = cut_to_last_start(log)
     lines = read_lines(log)
+    ready = _was_ready(lines)
     failed = any(ENGINE_FAILED.search(line.words) for line in lines)
     number = _find_code(lines) if failed else _find_signal(lines, exit_code)
     if number in STOPS:
         return SIGNALS[number]
     lost = any("EngineDeadError" in line.words for line in lines)  # all that 0.32 says of a kill
-    if _was_ready(lines) and not (failed or number or lost) and _was_stopped(lines, exit_code):
+    if ready and not (failed or number or lost) and _was_stopped(lines, exit_code):
         return SIGNALS[15]
     errors = find_errors(lines)
     likely = [e for e in errors if not (e.survived or (number and _is_aside(e)))]
@@ -86,9 +87,7 @@ def find_cause(log: str, exit_code: int | None = None) -> str:
         cause = SIGNALS[9]
     if not cause:
         cause = _say_unknown(lines, errors, exit_code)
-    if _was_ready(lines) and (
-        number or lost or not all(e.process.startswith("API") for e in errors)
-    ):
+    if ready and (number or lost or not all(e.process.startswith("API") for e in errors)):
         return f"The engine died while the server was answering, for everybody: {cause}"
     return cause
 

@@ -146,7 +146,7 @@ def read_lines(log: str) -> list[Line]:
             reader.read(line)
         if line.kind in ("code", "exception", "message"):
             text = f"({line.process} pid="  # their words name no stage, their process does
-        stage = max(stage, _find_opened(text))
+        stage = _find_opened(text, stage)
         ready = ready or bool(READY.search(text))
         line.stage, line.ready = stage, ready
         if line.words.strip():
@@ -220,8 +220,10 @@ class _Reader:
         return (line for line in reversed(self.lines) if line.process == process)
 
 
-def _find_opened(text: str) -> int:
-    if not OPENING.search(text):
-        return -1
-    opened = [n for n, (pattern, _) in enumerate(STAGES) if re.search(pattern, text)]
-    return max(opened, default=-1)
+def _find_opened(text: str, stage: int) -> int:
+    """The latest stage that a line opens; `stage` if it opens none after that."""
+    if OPENING.search(text):
+        for number in range(len(STAGES) - 1, stage, -1):
+            if re.search(STAGES[number][0], text):
+                return number
+    return stage
