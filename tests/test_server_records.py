@@ -31,6 +31,7 @@ from helpers.server.records import (
     make_temporary,
     read_boot,
     read_record,
+    start_process,
     stop_record,
     stop_servers,
 )
@@ -72,8 +73,7 @@ def record(state: Path) -> Iterator[Record]:
 
 def run(record: Record, command: list[str] = SLEEP, **environment: str) -> subprocess.Popen:
     own = {"TMPDIR": record.temporary, "SPT_NOENV": "1"}
-    env = os.environ | own | environment
-    return subprocess.Popen(command, env=env, start_new_session=True)
+    return start_process(command, os.environ | own | environment, None)
 
 
 def test_a_step_of_the_clock_changes_nothing(

@@ -40,7 +40,10 @@ def check_length(answer: object) -> Verdict:
     if length is None:
         return wrong("`answer` is to be one number of tokens.")
     if length == int(length) and ENOUGH <= length <= LONGEST:
-        return right(f"2.10 GiB hold {ROOM:,} tokens, and {length:,.0f} is a length that starts.")
+        return right(
+            f"2.10 GiB hold {ROOM:,} tokens, in whole blocks {LONGEST:,}: the greatest length that "
+            f"starts. (One block is vLLM's own, so {LONGEST - BLOCK:,} are the most that fit.)"
+        )
     if LONGEST < length <= ROOM + 1:
         return wrong(f"Nearly: the cache is handed out in whole blocks of {BLOCK} tokens.")
     if abs(length - HALF_BYTES) < BLOCK:

@@ -322,6 +322,9 @@ def start_process(command: list[str], env: dict[str, str], log: object) -> subpr
         start_new_session=True,
     )
     _started.append(process)
+    end = time.monotonic() + 1
+    while not _read_environment(psutil.Process(process.pid)) and time.monotonic() < end:
+        time.sleep(0.01)  # on a busy machine the system shows it a moment after it began
     return process
 
 
