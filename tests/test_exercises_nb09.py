@@ -36,7 +36,7 @@ RIGHT = {
             " \\\n  --host 127.0.0.1 --port 8085 --allowed-origins '[]'",
             {"max_model_len": 2048, "gpu_memory_utilization": 0.9, "max_num_seqs": 64}
             | {"kv_cache_dtype": "auto", "image": 0, "video": 0},
-        ).strip("`\n"),
+        ),
     ],
 }
 WRONG = {

@@ -4,8 +4,13 @@ from helpers.exercises import nb11
 from tests.exercise_cases import hold_answers
 
 RIGHT = {
-    nb11.check_jump: ["graphs, not async", " Graphs,  not async "],
-    nb11.check_second_card: [2.19, "2.2", 25_226 / 11_503],
+    nb11.check_jump: [
+        "graphs, not async",
+        " Graphs,  not async ",
+        "graphs not async",
+        "'graphs,not async'",
+    ],
+    nb11.check_second_card: [2.19, "2.2", "x2.19", "× 2.2", "219 %", 25_226 / 11_503],
 }
 WRONG = {
     nb11.check_jump: [

@@ -12,6 +12,7 @@ from helpers.exercises import show
 # Flags whose value may be 8K (8,192) or 8k (8,000), as `human_readable_int` of vLLM reads it.
 LENGTHS = {"--max-model-len", "--max-num-batched-tokens"}
 MULTIPLES = {"k": 10**3, "m": 10**6, "K": 2**10, "M": 2**20}
+FENCE = re.compile(r"^\s*```\w*\s*$", re.MULTILINE)  # around a command copied from Markdown
 SWITCHES = ("'store_true'", "BooleanOptionalAction")  # argparse's actions that take no value
 
 
@@ -88,7 +89,7 @@ def _split_words(command: object) -> list[str]:
     """The words behind `vllm serve MODEL`."""
     if isinstance(command, str):
         try:
-            words = shlex.split(command.replace("\\\n", " "))
+            words = shlex.split(FENCE.sub("", command).replace("\\\n", " "))
         except ValueError:
             raise ValueError("A quotation mark is open: each needs its partner.") from None
     elif isinstance(command, list | tuple):

@@ -36,6 +36,8 @@ def check_length(answer: object) -> Verdict:
     """Exercise 2: a --max-model-len that 2.10 GiB of KV cache have room for, and not far less."""
     if is_blank(answer):
         return BLANK
+    if isinstance(answer, str):
+        answer = answer.strip().removeprefix("--max-model-len").lstrip(" =")
     length = read_number(answer, "tokens?", lambda number: ENOUGH <= number <= LONGEST)
     if length is None:
         return wrong("`answer` is to be one number of tokens.")

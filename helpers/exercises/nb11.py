@@ -2,9 +2,10 @@
 
 import csv
 import itertools
+import re
 from functools import cache
 
-from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, show, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_number, read_share, right, show, wrong
 from helpers.places import MEASUREMENTS
 
 MACHINE = "NVIDIA H200"
@@ -25,14 +26,19 @@ def read_mean(step: str, at_once: int) -> float:
     return sum(found) / len(found)
 
 
+def _simplify(name: str) -> str:
+    """A step's name without its commas, in small letters."""
+    return " ".join(re.findall(r"\w+", name)).casefold()
+
+
 def check_jump(answer: object) -> Verdict:
     """Exercise 1: the step of the ladder that gains one request most over the step before."""
     if is_blank(answer):
         return BLANK
     if not isinstance(answer, str):
         return wrong("`answer` is to be the name of a step, in quotes.")
-    step = " ".join(answer.split()).casefold()
-    named = next((name for name in LADDER if name.casefold() == step), "")
+    step = _simplify(answer)
+    named = next((name for name in LADDER if _simplify(name) == step), "")
     if not named:
         return wrong(f"{show(answer)} is no step of the ladder: {' · '.join(LADDER)}.")
     if named == LADDER[0]:
@@ -51,7 +57,9 @@ def check_second_card(answer: object) -> Verdict:
     if is_blank(answer):
         return BLANK
     times = read_mean("two cards", 512) / read_mean("graphs, async", 512)
-    factor = read_number(answer, "(×|x|times)?", lambda number: abs(number - times) < 0.06)
+    bare = answer.strip().lstrip("×xX") if isinstance(answer, str) else answer
+    factor = read_number(bare, "(×|x|times)?", lambda number: abs(number - times) < 0.06)
+    factor = read_share(bare) if factor is None else factor
     if factor is None:
         return wrong("`answer` is to be one number, such as 1.5.")
     if abs(factor - times) < 0.06:
