@@ -149,7 +149,7 @@ def _find_plan_fault(plan: Plan) -> str:
     if left < plan.beside + GIB / 2:
         return (
             f"gpu_memory_utilization={share} leaves {left / GIB:.2f} GiB of the card for what vLLM "
-            "takes beside its share (CUDA graphs, notebook 02), the desktop and everybody else: "
+            "takes beside its share (CUDA graphs, notebook 08), the desktop and everybody else: "
             "0.9 is plenty."
         )
     return f"It does not start: {plan.reason}" if plan.shortage else ""
