@@ -34,6 +34,10 @@ NOTHING = {"text/plain": ""}
 _drawing = threading.Lock()  # matplotlib draws in one thread at a time
 
 
+def write_assignment(name: str, value: Any) -> str:
+    return f"{name} = {value!r}"
+
+
 class Panel:
     """Controls, and below them what a function makes of their values.
 
@@ -57,12 +61,11 @@ class Panel:
         self,
         show: Callable[..., Any],
         controls: dict[str, ipywidgets.ValueWidget],
-        write_line: Callable[[str, Any], str] | None = None,
+        write_line: Callable[[str, Any], str] = write_assignment,
         *,
         live: bool = False,
     ) -> None:
-        self.show, self.controls = show, controls
-        self.write_line = write_line or write_assignment
+        self.show, self.controls, self.write_line = show, controls, write_line
         self.status = ipywidgets.HTML()
         beside = {"flex": "1", "min_width": "300px"}
         self._lines = {name: ipywidgets.HTML(layout=beside) for name in controls}
@@ -188,19 +191,15 @@ def _take_steps(result: Any) -> Iterator[tuple[Any, str]]:
 def _draw(picture: Any) -> Any:
     """A figure or a PIL image as a JPEG that a notebook shows; anything else unchanged."""
     if hasattr(picture, "savefig"):
-        from IPython.display import Image
+        from IPython import display
 
         buffer = io.BytesIO()
         with _drawing, warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing from font")  # it draws a box
             dpi = WIDTH / picture.get_figwidth()
             picture.savefig(buffer, format="jpeg", dpi=dpi, pil_kwargs={"quality": 85})
-        return Image(buffer.getvalue(), format="jpeg", alt=picture.get_label())
+        return display.Image(buffer.getvalue(), format="jpeg", alt=picture.get_label())
     return show_small(picture, WIDTH) if hasattr(picture, "getexif") else picture
-
-
-def write_assignment(name: str, value: Any) -> str:
-    return f"{name} = {value!r}"
 
 
 def write_argument(name: str, value: float) -> str:

@@ -323,7 +323,9 @@ def start_process(command: list[str], env: dict[str, str], log: object) -> subpr
     )
     _started.append(process)
     end = time.monotonic() + 1
-    while not _read_environment(psutil.Process(process.pid)) and time.monotonic() < end:
+    while process.poll() is None and time.monotonic() < end:
+        if _read_environment(psutil.Process(process.pid)):
+            break
         time.sleep(0.01)  # on a busy machine the system shows it a moment after it began
     return process
 
