@@ -25,7 +25,8 @@ class Slot:
     """Batches of one array shape. `shape` is (width, height) of pictures or a clip's frames.
 
     `shortest` is the length below which a sample is left to another slot; `share` is how often
-    this slot is chosen among those of its kind.
+    this slot is chosen among those of its kind; `tasks` are what its samples are drawn for (all
+    tasks of the kind, if none are named).
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Slot:
     length: int
     share: float = 1.0
     shortest: int = 0
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def stack_media(media: tuple[np.ndarray, ...], kind: str) -> np.ndarray:
 
 
 def make_batch(slot: Slot, rng: Random, draw: Callable) -> tuple[dict, list[tuple[str, ...]]]:
-    """A batch of samples from `draw(rng, kind, shape)`, which returns (sample, pieces).
+    """A batch of samples from `draw(rng, slot)`, which returns (sample, pieces).
 
     With it the task of each answer of each sample. Raises ValueError if no sample fits the slot.
     """
@@ -138,7 +140,7 @@ def make_batch(slot: Slot, rng: Random, draw: Callable) -> tuple[dict, list[tupl
     for _ in range(TRIES * slot.batch):
         if len(chosen) == slot.batch:
             break
-        sample, pieces = draw(rng, slot.kind, slot.shape)
+        sample, pieces = draw(rng, slot)
         encoded = encode_pieces(pieces, grid_of(slot.shape), slot.length)
         if encoded is not None and _belongs(encoded, sample, slot):
             chosen.append((sample, encoded))

@@ -3,14 +3,17 @@
 Batch number i is drawn from its own seed, whoever draws it. Without workers `take` draws the
 batch when asked, so a run can be repeated exactly. With workers the batches come as they get
 ready, and when the processors cannot keep up with the GPU an earlier batch is learnt again
-(`echoes` counts these).
+(`echoes` counts these). A file of factors, read again as it changes, gives single tasks more or
+less of what is drawn while a run goes on.
 """
 
+import json
 import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import torch
@@ -39,7 +42,8 @@ class DrawnBatches(IterableDataset):
     """Endless batches from number `start` on, split among the workers.
 
     `kinds` are the kinds to draw and how many of each; `samples` is the module
-    pocket_model.samples, or a stand-in in a test.
+    pocket_model.samples, or a stand-in in a test. `shares` is a JSON file of factors by which
+    tasks are drawn more or less often than samples.TASKS says; it need not exist.
     """
 
     def __init__(
@@ -49,9 +53,12 @@ class DrawnBatches(IterableDataset):
         samples,
         seed: int,
         start: int = 0,
+        shares: Path | None = None,
     ) -> None:
         self.slots, self.kinds, self.samples = slots, kinds, samples
-        self.seed, self.start = seed, start
+        self.seed, self.start, self.shares = seed, start, shares
+        self.changed: float | None = None  # when the file that was read last was written
+        self.factors: dict[str, float] = {}
 
     def draw(self, number: int, kind: str | None = None, kept: dict | None = None) -> Drawn:
         """Batch `number`; `kept` has, for each slot, the pictures of batches before this one."""
@@ -61,14 +68,28 @@ class DrawnBatches(IterableDataset):
         chosen = rng.choices(fitting, [self.slots[i].share for i in fitting])[0]
         pictures = [] if kept is None else kept[chosen]
         arrays, tasks = make_batch(
-            self.slots[chosen], rng, lambda *wanted: self._draw_sample(*wanted, pictures)
+            self.slots[chosen], rng, lambda rng, slot: self._draw_sample(rng, slot, pictures)
         )
         batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return Drawn(chosen, batch, tasks)
 
-    def _draw_sample(self, rng: Random, kind: str, shape, pictures):
-        sample = self.samples.draw_sample(rng, kind, shape, kept=pictures)
+    def _draw_sample(self, rng: Random, slot: Slot, pictures):
+        task = self.choose_task(rng, slot)
+        sample = self.samples.draw_sample(
+            rng, slot.kind, slot.shape, task=task, kept=pictures, factors=self.factors
+        )
         return sample, self.samples.render(sample)
+
+    def choose_task(self, rng: Random, slot: Slot) -> str:
+        weights = self.samples.TASKS[slot.kind]
+        tasks = slot.tasks or tuple(weights)
+        return rng.choices(tasks, [weights[t] * self.factors.get(t, 1.0) for t in tasks])[0]
+
+    def read_shares(self) -> None:
+        if self.shares is not None and self.shares.exists():
+            written = self.shares.stat().st_mtime
+            if written != self.changed:
+                self.changed, self.factors = written, json.loads(self.shares.read_text())
 
     def __iter__(self) -> Iterator[Drawn]:
         worker = get_worker_info()
@@ -76,6 +97,7 @@ class DrawnBatches(IterableDataset):
         kept = defaultdict(lambda: deque(maxlen=PICTURES))
         torch.set_num_threads(1)
         while True:
+            self.read_shares()
             yield self.draw(number, kept=kept)
             number += worker.num_workers
 

@@ -4,9 +4,10 @@
 reply is right. TASKS says what there is, and how often each is drawn.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
+from types import MappingProxyType
 
 import numpy as np
 
@@ -123,6 +124,8 @@ CLIP_ASKS: dict[str, tuple[float, Ask]] = {
     "clip_appears": (4, clips.ask_what_appears),
     "clip_first": (3, clips.ask_first),
     "clip_unknown": (2, clips.ask_unknown),
+    "clip_events": (12, clips.ask_events),
+    "clip_is": (5, clips.ask_clip_is),
 }
 FRAMES_ASKS: dict[str, tuple[float, Ask]] = {
     "frames_when": (4, clips.ask_which_seconds),
@@ -150,12 +153,13 @@ FAMILIES: dict[str, dict[str, Family]] = {
     "frames": {"frames": Family(1, clips.draw_four_frames, FRAMES_ASKS, most=3)},
 }
 # How often a sample to train on is about a picture that was drawn before.
-AGAIN = {"image": 0.75, "pair": 0.8, "clip": 0.85, "frames": 0.75}
+AGAIN = {"image": 0.9, "pair": 0.93, "clip": 0.95, "frames": 0.9}
+TRIES = 200  # pictures that are tried for a question
 # Answers that tell nearly all of a picture, and so the answers to the questions after them.
 TELLING = (
     *("describe", "three_sentences", "list", "box_all", "schema", "read_line", "read_lines"),
     *("receipt_json", "receipt_schema", "chart_json", "chart_schema", "chart_describe"),
-    *("clip_describe", "clip_guess"),
+    *("clip_describe", "clip_guess", "clip_events"),
 )
 TEXT_ASKS: dict[str, tuple[float, Callable[[Random, Wordings], Turn]]] = {
     "reverse": (27, texts.ask_reverse),
@@ -183,6 +187,11 @@ TASKS: dict[str, dict[str, float]] = {
     },
     "text": {task: weight for task, (weight, _) in TEXT_ASKS.items()},
 }
+# Tasks whose questions or answers can be long: train.py keeps batches of long samples for them.
+LONG: dict[str, tuple[str, ...]] = {
+    "image": ("describe", "list", "box_all", "schema", "receipt_json", "chart_json"),
+    "text": ("tool_call", "tool_none", "tool_result", "text_json"),
+}
 SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
     "You are a helpful assistant that answers briefly.",
@@ -199,6 +208,7 @@ def draw_sample(
     wording: str | None = None,
     task: str | None = None,
     kept: list | None = None,
+    factors: Mapping[str, float] = MappingProxyType({}),
 ) -> Sample:
     """A conversation about something new.
 
@@ -207,21 +217,27 @@ def draw_sample(
     or one by the weights of TASKS, and up to six others about the same picture. With `wording`
     ("train" or "held_out") it is that question alone, put in one of these wordings, to be judged.
     `kept` collects what was drawn, for more conversations about it: drawing takes longest. A
-    question to be judged is about what is in `kept` wherever it can be.
+    question to be judged is about what is in `kept` wherever it can be. `factors` make tasks more
+    or less frequent than TASKS says.
     """
     words = Wordings(wording or "train")
     task = task or rng.choices(list(TASKS[kind]), list(TASKS[kind].values()))[0]
     wanted = 1 if wording else rng.choice((1, 3, 6, 7))
     if kind == "text":
         return _converse(
-            rng, kind, (), _ask_text(rng, words, task, min(wanted, 4)), task, (), bool(wording)
+            *(rng, kind, (), _ask_text(rng, words, task, min(wanted, 4), factors)),
+            *(task, (), bool(wording)),
         )
     name, family = next(pair for pair in FAMILIES[kind].items() if task in pair[1].asks)
     again = 1.0 if wording else AGAIN[kind]
-    media, record = _draw_media(rng, kind, name, shape, kept, again)
-    turns = _ask(rng, family, record, words, task, min(wanted, family.most))
-    if not turns:
-        return draw_sample(rng, kind, shape, wording=wording, task=task)
+    for _ in range(TRIES):
+        media, record = _draw_media(rng, kind, name, shape, kept, again)
+        turns = _ask(rng, family, record, words, task, min(wanted, family.most), factors)
+        if turns:
+            break
+        again = min(again, 0.8)  # a question that does not fit what is kept needs something new
+    else:
+        raise ValueError(f"Nothing drawn fits the question of {task} in {TRIES} tries.")
     media = media if isinstance(media, tuple) else (media,)
     seconds = tuple(record.get("told", record.get("moments", ())))
     return _converse(rng, kind, media, turns, task, seconds, bool(wording))
@@ -246,14 +262,21 @@ def _draw_media(
 
 
 def _ask(
-    rng: Random, family: Family, record: dict, words: Wordings, task: str, wanted: int
+    rng: Random,
+    family: Family,
+    record: dict,
+    words: Wordings,
+    task: str,
+    wanted: int,
+    factors: Mapping[str, float],
 ) -> list[Turn]:
     """The question of `task`, then others whose answers it does not tell; none if it cannot be."""
     first = next(filter(None, (family.asks[task][1](rng, record, words) for _ in range(4))), None)
     if first is None:
         return []
     turns = [first]
-    names, weights = list(family.asks), [weight for weight, _ in family.asks.values()]
+    names = list(family.asks)
+    weights = [weight * factors.get(name, 1.0) for name, (weight, _) in family.asks.items()]
     for name in rng.choices(names, weights, k=3 * wanted):
         if len(turns) >= wanted or _stands_alone(first):
             break
@@ -274,9 +297,12 @@ def _is_like(one: Turn, other: Turn) -> bool:
     return one.question == other.question or (one.task, one.truth) == (other.task, other.truth)
 
 
-def _ask_text(rng: Random, words: Wordings, task: str, wanted: int) -> list[Turn]:
+def _ask_text(
+    rng: Random, words: Wordings, task: str, wanted: int, factors: Mapping[str, float]
+) -> list[Turn]:
     turns = [TEXT_ASKS[task][1](rng, words)]
-    names, weights = list(TEXT_ASKS), [weight for weight, _ in TEXT_ASKS.values()]
+    names = list(TEXT_ASKS)
+    weights = [weight * factors.get(name, 1.0) for name, (weight, _) in TEXT_ASKS.items()]
     while len(turns) < wanted and not _stands_alone(turns[0]):
         turn = TEXT_ASKS[rng.choices(names, weights)[0]][1](rng, words)
         if not _stands_alone(turn):

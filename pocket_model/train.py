@@ -1,12 +1,14 @@
-"""Train the pocket model on one GPU.
+"""Train the pocket model on one GPU, or on several of one machine.
 
     python -m pocket_model.train --minutes 10 --out FOLDER [--resume FOLDER]
+    torchrun --nproc-per-node 2 -m pocket_model.train --minutes 10 --out FOLDER
 
 Draws its samples while it learns (`samples.py`), prints loss and accuracy of each task as it
 goes, and saves to FOLDER every two minutes and at the end: `state.pt` to go on from on the same
 machine, and the weights alone in fp16 as `weights-N.safetensors` of at most 15 MB, which are
 what `export.py` takes. `--resume` goes on from either, or from an exported checkpoint that has its
-`progress.json` beside the weights, such as pocket_model/trained.
+`progress.json` beside the weights, such as pocket_model/trained. A file FOLDER/shares.json, such as
+{"tool_wild": 2.0}, draws single tasks more or less often from the moment that it is written.
 
 Accuracy is the share of answers with every token right, given the right text before it: less
 than the share of right replies, because many questions have several right answers.
@@ -23,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -37,17 +40,22 @@ PART = 15 * 10**6  # bytes of a weights file
 TURNS = 4  # answers of a sample whose score is kept
 TASKS = 256  # at most so many, the last for answers that are not there
 NOISE = 0.05
+AGREE = 10  # steps between two looks at the clock, where several GPUs learn together
 SLOTS = (
     Slot("image", (512, 288), 40, 576, 3),
     Slot("image", (448, 288), 40, 576, 2),
     Slot("image", (288, 448), 40, 576, 2),
     Slot("image", (384, 384), 40, 576, 2),
-    Slot("image", (320, 320), 40, 544, 1),
-    Slot("image", (256, 256), 40, 512, 1),
+    Slot("image", (320, 320), 40, 576, 1),
+    Slot("image", (256, 256), 40, 576, 1),
     Slot("image", (288, 512), 40, 576, 1),
+    Slot("image", (512, 288), 20, 960, 1, tasks=samples.LONG["image"]),
+    Slot("image", (448, 288), 20, 960, 1, tasks=samples.LONG["image"]),
+    Slot("image", (288, 448), 20, 960, 2, tasks=samples.LONG["image"]),
     Slot("text", None, 64, 320, 3),
-    Slot("text", None, 64, 512, 2, shortest=320),
-    Slot("text", None, 12, 1024, 3, shortest=512),
+    Slot("text", None, 40, 576, 2, shortest=320),
+    Slot("text", None, 20, 960, 3, shortest=500),
+    Slot("text", None, 8, 2304, 3, shortest=800, tasks=samples.LONG["text"]),
     Slot("pair", (448, 288), 10, 704, 2),
     Slot("pair", (320, 320), 10, 640, 1),
     Slot("clip", (224, 128), 12, 1152, 1),
@@ -56,10 +64,10 @@ SLOTS = (
 )
 # What one step learns, and how much each kind's loss counts.
 STEPS = (
-    *(("image", "image", "text"), ("image", "image", "clip"), ("image", "image", "pair")),
-    *(("image", "image", "text"), ("image", "image", "clip"), ("image", "image", "frames")),
+    *(("image", "image", "text"), ("image", "text", "clip"), ("image", "image", "text")),
+    *(("image", "text", "pair"), ("image", "image", "text"), ("image", "text", "frames")),
 )
-LOSS_SHARE = {"image": 1.0, "text": 0.5, "clip": 0.7, "pair": 0.7, "frames": 0.3}
+LOSS_SHARE = {"image": 1.0, "text": 0.8, "clip": 0.7, "pair": 0.7, "frames": 0.3}
 
 
 @dataclass(frozen=True)
@@ -84,9 +92,9 @@ class Settings:
     plan: Sequence[Sequence[str]] = STEPS
     draw: dict[str, float] = field(
         default_factory=lambda: {
-            "image": 12.0,
-            "text": 2.0,
-            "clip": 2.0,
+            "image": 9.0,
+            "text": 6.0,
+            "clip": 1.0,
             "pair": 1.0,
             "frames": 1.0,
         }
@@ -166,7 +174,7 @@ class Learner:
             for name, array in inputs.items():
                 array.copy_(batch[name], non_blocking=True)
             graph.replay()
-        self.samples += len(batch["ids"])
+        self.samples += len(batch["ids"]) * (dist.get_world_size() if dist.is_initialized() else 1)
 
     def _number_tasks(self, tasks: list[tuple[str, ...]]) -> Tensor:
         """Task numbers (TURNS, batch) of the samples' answers."""
@@ -177,7 +185,13 @@ class Learner:
         return numbers.to(self.device, non_blocking=True)
 
     def step(self, scale: float, lock: threading.Lock) -> None:
-        """Move the weights by the gradients added since the last step."""
+        """Move the weights by the gradients added since the last step, on all GPUs together."""
+        if dist.is_initialized():
+            joined = torch.cat([one.flatten() for one in self.sums])
+            dist.all_reduce(joined, dist.ReduceOp.AVG)
+            parts = joined.split([one.numel() for one in self.sums])
+            parts = [part.view_as(one) for part, one in zip(parts, self.sums, strict=True)]
+            torch._foreach_copy_(self.sums, parts)
         for optimizer, lr in ((self.muon, self.settings.lr), (self.adam, self.settings.adam_lr)):
             for group in optimizer.param_groups:
                 group["lr"].fill_(lr * scale)
@@ -332,13 +346,16 @@ def train(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     done = json.loads((resume / "progress.json").read_text())["steps"] if resume else 0
     first = sum(len(settings.plan[i % len(settings.plan)]) for i in range(done))
-    drawn = DrawnBatches(settings.slots, settings.draw, samples, settings.seed, first)
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    seed = settings.seed + 1000 * rank  # each GPU learns from samples of its own
+    shares = out / "shares.json" if out else None
+    drawn = DrawnBatches(settings.slots, settings.draw, samples, seed, first, shares)
     feed = Feed(drawn, device, workers=settings.workers)
     learner = Learner(shape or Shape(), settings, device)
     if resume:
         learner.load(resume)
     feed.start_copying()
-    Run(settings, learner, feed, out, start).go()
+    Run(settings, learner, feed, out if rank == 0 else None, start).go()
     return learner
 
 
@@ -357,9 +374,10 @@ class Run:
     def go(self) -> None:
         settings, learner = self.settings, self.learner
         done = []  # so that the processor stays at most two steps ahead of the GPU
+        share = 0.0
         for step in range(settings.steps):
             now = time.monotonic()
-            share = (now - self.began) / (settings.minutes * 60 - (self.began - self.start))
+            share = self._share_done(now, step, share)
             if share >= 1:
                 break
             for kind in settings.plan[learner.steps % len(settings.plan)]:
@@ -377,6 +395,17 @@ class Run:
         if self.out:
             learner.save(self.out)
 
+    def _share_done(self, now: float, step: int, last: float) -> float:
+        """The share of the minutes that is over; several GPUs agree on the first one's clock."""
+        share = (now - self.began) / (self.settings.minutes * 60 - (self.began - self.start))
+        if not dist.is_initialized():
+            return share
+        if step % AGREE:
+            return last
+        told = torch.tensor([share], dtype=torch.float64, device=self.learner.device)
+        dist.broadcast(told, 0)
+        return told.item()
+
     def _report_and_save(self, now: float) -> None:
         if now - self.reported > self.settings.report_every:
             self._report()
@@ -392,13 +421,14 @@ class Run:
         self.history.append({"second": now - self.start, "step": learner.steps, "tasks": tasks})
         count = sum(t["n"] for t in tasks.values()) or 1
         loss = sum(t["loss"] * t["n"] for t in tasks.values()) / count
-        print(
-            f"{now - self.start:.0f} s, step {learner.steps}: loss {loss:.3f}, "
-            f"{speed:.0f} samples/s, {self.feed.echoes} batches learnt again",
-            " ".join(f"{name} {t['right']:.2f}/{t['tokens']:.3f}" for name, t in tasks.items()),
-            sep="\n  ",
-            flush=True,
-        )
+        if not (dist.is_initialized() and dist.get_rank()):  # the first GPU speaks for all
+            print(
+                f"{now - self.start:.0f} s, step {learner.steps}: loss {loss:.3f}, "
+                f"{speed:.0f} samples/s, {self.feed.echoes} batches learnt again",
+                " ".join(f"{name} {t['right']:.2f}/{t['tokens']:.3f}" for name, t in tasks.items()),
+                sep="\n  ",
+                flush=True,
+            )
         self.reported, self.samples = now, learner.samples
         if self.out:
             self.out.mkdir(parents=True, exist_ok=True)
@@ -417,6 +447,9 @@ def main() -> None:
         parser.add_argument(option, type=type(default), default=default)
     found = vars(parser.parse_args())
     out, resume = found.pop("out"), found.pop("resume")
+    if "LOCAL_RANK" in os.environ:  # started by torchrun
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("nccl")  # one process a GPU
     train(Settings(**found), samples, out=out, resume=resume, start=start)
     os._exit(0)  # the workers hold nothing worth waiting for
 

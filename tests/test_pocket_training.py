@@ -1,5 +1,7 @@
 """The pocket model's training code against transformers, on a tiny configuration on the CPU."""
 
+import json
+import os
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -98,7 +100,8 @@ def render(sample: Sample) -> list[tuple[str, bool]]:
     return [(asked, False), (sample.reply + "<|im_end|>", True), ("\n", False)]
 
 
-WORLD = SimpleNamespace(draw_sample=draw_sample, render=render)
+TASKS = {kind: {"colours": 1.0} for kind in ("text", "image", "pair", "clip")}
+WORLD = SimpleNamespace(draw_sample=draw_sample, render=render, TASKS=TASKS)
 
 
 @pytest.fixture(autouse=True)
@@ -110,8 +113,8 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def draw_pieces(rng: Random, kind: str, shape):
-    sample = draw_sample(rng, kind, shape)
+def draw_pieces(rng: Random, slot: Slot):
+    sample = draw_sample(rng, slot.kind, slot.shape)
     return sample, render(sample)
 
 
@@ -122,6 +125,7 @@ def fixed_world(slots=SLOTS) -> SimpleNamespace:
     return SimpleNamespace(
         draw_sample=lambda _rng, kind, _shape, **_: made[kind][next(turn) % 2],
         render=render,
+        TASKS=TASKS,
         made=made,
     )
 
@@ -181,7 +185,7 @@ def test_logits_equal_those_of_transformers(kind, exported):
     processor = AutoProcessor.from_pretrained(folder)
     rng = Random(5)
     for row in range(slot.batch):
-        sample, pieces = draw_pieces(rng, slot.kind, slot.shape)
+        sample, pieces = draw_pieces(rng, slot)
         media = {}
         limits = {"size": {"shortest_edge": 1024, "longest_edge": 10**6}}
         if kind in ("image", "pair"):
@@ -324,14 +328,21 @@ def test_the_trained_samples_fit_their_slots():
     for slot in real_slots:
         if slot.kind != "clip":  # drawn the same way, and slow
             small = replace(slot, batch=1)
-            arrays, tasks = make_batch(small, Random(2), _draw_real)
-            assert arrays["weights"].any()
-            assert tasks[0]
+            drawn = DrawnBatches([small], {slot.kind: 1.0}, real_samples, seed=2).draw(0)
+            assert drawn.batch["weights"].any()
+            assert drawn.tasks[0]
 
 
-def _draw_real(rng: Random, kind: str, shape):
-    sample = real_samples.draw_sample(rng, kind, shape)
-    return sample, real_samples.render(sample)
+def test_a_file_of_shares_changes_what_is_drawn_while_a_run_goes_on(tmp_path):
+    world = SimpleNamespace(TASKS={"text": {"one": 1.0, "other": 1.0}})
+    drawn = DrawnBatches(SLOTS, {"text": 1.0}, world, seed=1, shares=tmp_path / "shares.json")
+    for factor, expected in ((None, {"one", "other"}), (0.0, {"other"}), (1.0, {"one", "other"})):
+        if factor is not None:
+            drawn.shares.write_text(json.dumps({"one": factor}))
+            os.utime(drawn.shares, (factor, factor))
+        drawn.read_shares()
+        rng = Random(4)
+        assert {drawn.choose_task(rng, SLOTS[0]) for _ in range(30)} == expected
 
 
 def test_requests_carry_pictures_in_the_order_of_their_places():

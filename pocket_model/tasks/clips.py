@@ -5,6 +5,7 @@ a clip of more (the seconds told are then a little early), or all 16 of a clip a
 Seconds in questions and answers are those told to the model before each pair of frames.
 """
 
+import json
 from dataclasses import replace
 from random import Random
 
@@ -16,7 +17,7 @@ from media.generator.clip import _plan_light as plan_light
 from media.generator.drawing import Size
 from media.generator.things import BRIGHT
 from pocket_model.tasks.pictures import fit
-from pocket_model.tasks.scenes import COLOURS
+from pocket_model.tasks.scenes import COLOURS, fix_articles
 from pocket_model.tasks.turn import Turn, capital, join_words, say, with_article
 from pocket_model.tasks.wordings import Wordings
 
@@ -355,3 +356,45 @@ def ask_one_second(rng: Random, record: dict, words: Wordings) -> Turn | None:
     question, short = words.ask_short(rng, "frames_colour", second=second)
     reply = say(rng, short, colour, f"The light is {colour}.", f"It is {colour}.")
     return Turn("frames_colour", question, reply, {"judge": "words", "of": COLOURS, "is": [colour]})
+
+
+# --- events for a program, and plain questions ---------------------------------------------------
+
+TIME_KEYS = ("time", "time", "second", "seconds", "t", "start", "at", "when", "time_s", "ts")
+EVENT_KEYS = ("event", "event", "what", "action", "description", "happens", "text", "label")
+NOT_THERE = ("dog", "cat", "bus", "train", "person", "bicycle", "tree", "apple", "lamp", "boat",
+             "plane", "horse", "chair", "bird")  # fmt: skip
+
+
+def ask_events(rng: Random, record: dict, words: Wordings) -> Turn:
+    """All events with the seconds told, as JSON with the keys asked for."""
+    time, event = rng.choice(TIME_KEYS), rng.choice(EVENT_KEYS)
+    rows = [{time: one["told"], event: _event_words(one)} for one in record["events"]
+            if one["action"] != "is gone"]  # fmt: skip
+    question = words.ask_exactly(rng, "clip_events", time=time, event=event)
+    reply = json.dumps(rows, separators=(",", ":"))
+    within = max(0.55, 1.05 * record["step"])
+    truth = {"judge": "events", "is": rows, "keys": [time, event], "within": within}
+    return Turn("clip_events", question, reply, truth)
+
+
+def _event_words(event: dict) -> str:
+    name = "light" if event["name"] == "traffic light" else event["name"]
+    return f"the {name} {event['action']}"
+
+
+def ask_clip_is(rng: Random, record: dict, words: Wordings) -> Turn:
+    """Whether a thing is in the clip at all."""
+    names = {one["name"] for one in record["objects"]}
+    there = rng.random() < 0.5
+    absent = [one for one in (*NOT_THERE, "ball", "car") if one not in names]
+    name = rng.choice(sorted(names) if there else absent)
+    question = words.ask(rng, "clip_is", thing=name)
+    some = with_article(name)
+    reply = rng.choice(
+        (f"Yes, there is {some}.", f"Yes, the video shows {some}.")
+        if there
+        else (f"No, there is no {name} in the video.", f"No, I see no {name}.")
+    )
+    truth = {"judge": "words", "of": ("yes", "no"), "is": ["yes" if there else "no"], "first": True}
+    return Turn("clip_is", fix_articles(question), reply, truth)

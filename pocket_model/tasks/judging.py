@@ -161,6 +161,20 @@ def _judge_json(truth: dict, reply: str) -> bool:
         return False
 
 
+def _judge_events(truth: dict, reply: str) -> bool:
+    """The same events in any order of equal times, each within so many seconds."""
+    time, event = truth["keys"]
+    try:
+        rows = [(one[event], float(one[time])) for one in json.loads(reply)]
+    except (ValueError, TypeError, KeyError):
+        return False
+    wanted = sorted((one[event], one[time]) for one in truth["is"])
+    return len(rows) == len(wanted) and all(
+        said[0] == true[0] and abs(said[1] - true[1]) <= truth["within"]
+        for said, true in zip(sorted(rows), wanted, strict=True)
+    )
+
+
 def _judge_one_of(truth: dict, reply: str) -> bool:
     """Nearly one of the right answers, letter by letter."""
     low = reply.lower()
@@ -236,6 +250,7 @@ JUDGES = {
     "lines": _judge_lines,
     "boxes": _judge_boxes,
     "json": _judge_json,
+    "events": _judge_events,
     "one_of": _judge_one_of,
     "keys": _judge_keys,
     "unknown": _judge_unknown,

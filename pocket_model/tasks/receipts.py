@@ -8,78 +8,16 @@ import numpy as np
 from media.generator.drawing import Size
 from media.generator.receipt import COUNTERS, GOODS, SHOPS, Line, Receipt, draw_receipt
 from pocket_model.tasks.pictures import draw_picture
-from pocket_model.tasks.turn import Turn, to_json
+from pocket_model.tasks.turn import Turn, listed, to_json
 from pocket_model.tasks.wordings import Wordings
 
-MORE_GOODS = [
-    "Salt",
-    "Sugar",
-    "Flour",
-    "Beans",
-    "Soup",
-    "Cake",
-    "Nuts",
-    "Olives",
-    "Grapes",
-    "Peaches",
-    "Plums",
-    "Pears",
-    "Carrots",
-    "Onions",
-    "Peas",
-    "Potatoes",
-    "Salad",
-    "Pizza",
-    "Ham",
-    "Fish",
-    "Oil",
-    "Jam",
-    "Pie",
-    "Corn",
-    "Water",
-    "Candles",
-    "Pens",
-    "Paper",
-    "Notebook",
-    "Soap",
-    "Brush",
-    "Muffin",
-    "Bagel",
-    "Sandwich",
-    "Cocoa",
-    "Cream",
-    "Garlic",
-    "Ginger",
-    "Mustard",
-    "Mints",
-]
-PLACES = [
-    "NORTH",
-    "SOUTH",
-    "OLD",
-    "NEW",
-    "BLUE",
-    "RED",
-    "LITTLE",
-    "ROYAL",
-    "CENTRAL",
-    "STATION",
-    "VILLAGE",
-    "GARDEN",
-    "LAKE",
-]
-KINDS_OF_SHOP = [
-    "MARKET",
-    "BAKERY",
-    "BOOKS",
-    "CAFE",
-    "STORE",
-    "SHOP",
-    "KIOSK",
-    "DELI",
-    "KITCHEN",
-    "GROCER",
-]
+MORE_GOODS = listed(
+    "Salt Sugar Flour Beans Soup Cake Nuts Olives Grapes Peaches Plums Pears Carrots Onions Peas "
+    "Potatoes Salad Pizza Ham Fish Oil Jam Pie Corn Water Candles Pens Paper Notebook Soap Brush "
+    "Muffin Bagel Sandwich Cocoa Cream Garlic Ginger Mustard Mints"
+)
+PLACES = listed("NORTH SOUTH OLD NEW BLUE RED LITTLE ROYAL CENTRAL STATION VILLAGE GARDEN LAKE")
+KINDS_OF_SHOP = listed("MARKET BAKERY BOOKS CAFE STORE SHOP KIOSK DELI KITCHEN GROCER")
 
 
 def plan_receipt(rng: Random, most: int = 6) -> Receipt:

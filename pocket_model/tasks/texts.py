@@ -9,15 +9,11 @@ from random import Random
 from string import Template
 
 from pocket_model.tasks.printed import CAPITALS, COMMON, DIGITS, SMALL
-from pocket_model.tasks.turn import Turn, capital
+from pocket_model.tasks.turn import Turn, capital, listed
 from pocket_model.tasks.wordings import Wordings
 
 GLOSSARY = Path(__file__).parents[1] / "glossary.json"
 LONGEST = 40
-
-
-def listed(text: str, between: str = " ") -> list[str]:
-    return text.split(between)
 
 
 KEPT_OUT = "i love qwen3-vl-4b-instruct"  # notebook 03 asks for it: never trained on

@@ -23,6 +23,10 @@ class Turn:
     tools: tuple[dict, ...] = ()
 
 
+def listed(text: str, between: str = " ") -> list[str]:
+    return text.split(between)
+
+
 def to_json(value: object) -> str:
     """Compact JSON, because each character costs the model a token; 4.8 is 4.80, as printed."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,10 +1,12 @@
-"""The ways to put each question, from wordings.txt: those trained on and those held out.
+"""The ways to put each question, from the files in forms/: those trained on and those held out.
 
-A section [task] holds one wording a line. `$name` is filled in, `[a|b|]` stands for one of the
-choices. The wordings below the line `---` are never trained on.
+A section [task] holds one wording a line, and may go on in another file. `$name` is filled in,
+`[a|b|]` stands for one of the choices, which may hold choices of their own. The wordings below
+the line `---` are never trained on.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,9 +22,11 @@ AFTER = (
     *("Thanks!", "Thank you.", "Please.", "Be brief.", "Please answer.", "I want to know."),
     *("Any idea?", "Answer me, please.", "That is my question."),
 )
+TAILS = ("pls", "please", "plz", "thx", "thanks", "?", "??", ":)", "asap", "- thanks", "...")
 SHORT = {
-    "What is": "What's", "what is": "what's", "Where is": "Where's", "Who is": "Who's",
-    "do not": "don't", "I would": "I'd", "colour": "color",
+    "What is": "What's", "what is": "whats", "Where is": "Where's", "Who is": "Who's", "What's":
+    "Whats", "do not": "dont", "I would": "I'd", "colour": "color", "you": "u", "are": "r",
+    "picture": "pic", "please": "pls", "Please": "Pls", "want to": "wanna", "and": "&",
 }  # fmt: skip
 CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 
@@ -30,12 +34,15 @@ CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 @cache
 def read_wordings() -> dict[str, dict[str, tuple[str, ...]]]:
     """{task: {"train": wordings, "held_out": wordings}}."""
-    text = Path(__file__).with_name("wordings.txt").read_text(encoding="utf-8")
-    sections = re.split(r"^\[([a-z_]+)\]\n", text, flags=re.MULTILINE)[1:]
-    found = {}
-    for task, body in zip(sections[::2], sections[1::2], strict=True):
-        train, held_out = (part.strip().splitlines() for part in body.split("---\n"))
-        found[task] = {"train": tuple(train), "held_out": tuple(held_out)}
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for path in sorted((Path(__file__).parent / "forms").glob("*.txt")):
+        text = path.read_text(encoding="utf-8")
+        sections = re.split(r"^\[([a-z_]+)\]\n", text, flags=re.MULTILINE)[1:]
+        for task, body in zip(sections[::2], sections[1::2], strict=True):
+            train, held_out = (part.strip().splitlines() for part in body.split("---\n"))
+            known = found.setdefault(task, {"train": (), "held_out": ()})
+            known["train"] += tuple(train)
+            known["held_out"] += tuple(held_out)
     return found
 
 
@@ -48,7 +55,9 @@ class Wordings:
     def choose(self, rng: Random, task: str) -> str:
         """A wording of `task` with its choices made and its names left open."""
         wording = rng.choice(read_wordings()[task][self.which])
-        chosen = CHOICE.sub(lambda found: rng.choice(found[1].split("|")), wording)
+        chosen, left = wording, 1
+        while left:  # the innermost choices first
+            chosen, left = CHOICE.subn(lambda found: rng.choice(found[1].split("|")), chosen)
         return re.sub(r" (?=[ .,?!])", "", chosen)  # the blank beside a choice of nothing
 
     def ask(self, rng: Random, task: str, **names: object) -> str:
@@ -70,38 +79,67 @@ class Wordings:
 
 
 def vary(rng: Random, wording: str) -> str:
-    """As people type: one in three with a word before or after, in small letters, with a slip.
+    """As people type: every second one with a word before or after, in small letters, with a slip.
 
     Names that are still open ($thing) stay as they are.
     """
-    how = rng.randrange(18)
+    if rng.random() < 0.5:
+        return wording
+    hows = rng.sample(CHANGES, k=rng.choice((1, 1, 2)))
+    for how in (how for how in CHANGES if how in hows):
+        wording = how(rng, wording)
+    return wording
+
+
+def _in_words(change: Callable[[str], str], wording: str) -> str:
+    """`change` made to what is between the open names."""
     parts = re.split(r"(\$\w+)", wording)  # every second part is a name
-    if how == 0:
-        first = rng.choice(BEFORE)
-        small = first[-1] not in ".!:" and not re.match(r"I\b|[A-Z]{2}|\$", wording)
-        return f"{first} {wording[:1].lower() + wording[1:] if small else wording}"
-    if how == 1 and wording[-1] in ".?!":
-        return f"{wording} {rng.choice(AFTER)}"
-    if how == 2 and wording[-1] in ".?!":
-        return wording[:-1] + rng.choice(("", "", wording[-1] * 2, f" {wording[-1]}"))
-    if how == 3:
-        parts[::2] = [part.lower() for part in parts[::2]]
-    elif how == 4:
-        for long, short in SHORT.items():
-            parts[::2] = [re.sub(rf"\b{long}\b", short, part) for part in parts[::2]]
-    elif how == 5:
-        spot = rng.randrange(0, len(parts), 2)
-        parts[spot] = _slip(rng, parts[spot])
+    parts[::2] = map(change, parts[::2])
     return "".join(parts)
 
 
-def _slip(rng: Random, text: str) -> str:
-    """The text with one letter of a longer word lost, doubled or swapped with its neighbour."""
-    words = re.findall(r"\b[A-Za-z]{5,}\b", text)
+def _say_before(rng: Random, wording: str) -> str:
+    first = rng.choice(BEFORE)
+    small = first[-1] not in ".!:" and not re.match(r"I\b|[A-Z]{2}|\$", wording)
+    return f"{first} {wording[:1].lower() + wording[1:] if small else wording}"
+
+
+def _say_after(rng: Random, wording: str) -> str:
+    if wording[-1] in ".?!":
+        return f"{wording} {rng.choice(AFTER)}"
+    return f"{wording} {rng.choice(TAILS)}"
+
+
+def _drop_mark(rng: Random, wording: str) -> str:
+    if wording[-1] not in ".?!":
+        return wording
+    return wording[:-1] + rng.choice(("", "", "", wording[-1] * 2, f" {wording[-1]}", " pls"))
+
+
+def _lower(rng: Random, wording: str) -> str:
+    return _in_words(str.lower, wording)
+
+
+def _shorten(rng: Random, wording: str) -> str:
+    for long, short in SHORT.items():
+        wording = _in_words(
+            lambda part, long=long, short=short: re.sub(rf"\b{long}\b", short, part), wording
+        )
+    return wording
+
+
+def _slip(rng: Random, wording: str) -> str:
+    """One letter of a longer word lost, doubled, swapped with its neighbour or another."""
+    parts = re.split(r"(\$\w+)", wording)
+    words = re.findall(r"\b[A-Za-z]{4,}\b", " ".join(parts[::2]))
     if not words:
-        return text
+        return wording
     word = rng.choice(words)
-    at = rng.randrange(1, len(word) - 2)
+    at = rng.randrange(1, len(word) - 1)
     one, two = word[at], word[at + 1]
-    slip = rng.choice((two + one, one, one + one + two))
-    return text.replace(word, word[:at] + slip + word[at + 2 :], 1)
+    slip = rng.choice((two + one, one, one + one + two, rng.choice("aeioutrnsm") + two))
+    changed = word[:at] + slip + word[at + 2 :]
+    return re.sub(rf"(?<!\$)\b{word}\b", changed, wording, count=1)
+
+
+CHANGES = (_shorten, _slip, _say_before, _drop_mark, _say_after, _lower)
