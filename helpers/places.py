@@ -57,6 +57,8 @@ SERVER_ONLY = {
     "--port",
     "--allowed-origins",
     "--trust-request-mm-kwargs",
+    "--enable-auto-tool-choice",
+    "--tool-call-parser",
 }
 MIN_CARD = 15.0  # GiB: a card sold as "16 GB" shows a little less
 SMALL_CARD = 18.0  # GiB: below it the profile asks for less
@@ -151,6 +153,11 @@ LIMITS = (
         "[]",
         "No web page may use the server or read its answers; by default 0.11 lets every page.",
     ),
+)
+# So that a reply may call tools (requests that offer none are not changed by it).
+TOOLS = (
+    Flag("--enable-auto-tool-choice", None, "A reply may call a tool that its request offers."),
+    Flag("--tool-call-parser", "hermes", "How Qwen3-VL writes such a call."),
 )
 
 
@@ -256,6 +263,7 @@ def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
         Flag("--port", str(port), "Where it listens; vLLM's default is 8000."),
         *profile.pop("flags"),
         *LIMITS,
+        *TOOLS,
         *(Flag(*words) for words in versions.list_serve_flags()),
         *_extra_flags(),
     )
