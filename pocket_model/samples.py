@@ -12,16 +12,21 @@ from types import MappingProxyType
 import numpy as np
 
 from pocket_model.tasks import (
+    calls,
     charts,
     clips,
+    copying,
     pairs,
+    paper_talk,
     printed,
     receipts,
+    scene_talk,
     scenes,
     schemas,
+    strange,
     talks,
     texts,
-    tools,
+    words_talk,
 )
 from pocket_model.tasks.judging import judge_reply
 from pocket_model.tasks.turn import Turn, to_tool_json
@@ -83,12 +88,20 @@ SCENE_ASKS: dict[str, tuple[float, Ask]] = {
     "absent": (3, scenes.ask_absent),
     "follow_up": (4, scenes.ask_follow_up),
     "picture_style": (5, scenes.ask_scene_style),
-    "schema": (7, schemas.ask_scene_schema),
+    "schema": (8, schemas.ask_scene_schema),
+    "scene_tool": (6, calls.ask_scene_tool),
+    **scene_talk.SCENE_TALK_ASKS,
+    **paper_talk.SCENE_TEXT_ASKS,
+}
+FILL_ASKS: dict[str, tuple[float, Ask]] = {
+    "fill": (1, scenes.ask_fill),
+    **strange.FILL_TALK_ASKS,
 }
 TEXT_PICTURE_ASKS: dict[str, tuple[float, Ask]] = {
     "read_line": (5, printed.ask_line),
     "read_lines": (5, printed.ask_lines),
     "read_nth": (2, printed.ask_nth_line),
+    **paper_talk.TEXT_TALK_ASKS,
 }
 RECEIPT_ASKS: dict[str, tuple[float, Ask]] = {
     "receipt_total": (8, receipts.ask_total),
@@ -96,7 +109,9 @@ RECEIPT_ASKS: dict[str, tuple[float, Ask]] = {
     "receipt_field": (5, receipts.ask_field),
     "receipt_json": (9, receipts.ask_receipt_json),
     "receipt_describe": (2, receipts.ask_describe_receipt),
-    "receipt_schema": (4, schemas.ask_receipt_schema),
+    "receipt_schema": (6, schemas.ask_receipt_schema),
+    "receipt_tool": (4, calls.ask_receipt_tool),
+    **paper_talk.RECEIPT_TALK_ASKS,
 }
 CHART_ASKS: dict[str, tuple[float, Ask]] = {
     "chart_tallest": (5, charts.ask_tallest),
@@ -104,7 +119,9 @@ CHART_ASKS: dict[str, tuple[float, Ask]] = {
     "chart_value": (16, charts.ask_value),
     "chart_json": (6, charts.ask_bars),
     "chart_describe": (2, charts.ask_describe_chart),
-    "chart_schema": (3, schemas.ask_chart_schema),
+    "chart_schema": (5, schemas.ask_chart_schema),
+    "chart_tool": (3, calls.ask_chart_tool),
+    **paper_talk.CHART_TALK_ASKS,
 }
 PAIR_ASKS: dict[str, tuple[float, Ask]] = {
     "pair_difference": (6, pairs.ask_difference),
@@ -143,10 +160,12 @@ def draw_clip(rng: Random, shape: Shape) -> tuple[np.ndarray, dict]:
 FAMILIES: dict[str, dict[str, Family]] = {
     "image": {
         "scene": Family(38, scenes.draw_scene_picture, SCENE_ASKS),
-        "fill": Family(2, scenes.draw_fill_picture, {"fill": (1, scenes.ask_fill)}, most=1),
-        "text": Family(24, printed.draw_text_picture, TEXT_PICTURE_ASKS, most=2),
+        "fill": Family(2, scenes.draw_fill_picture, FILL_ASKS, most=3),
+        "text": Family(15, printed.draw_text_picture, TEXT_PICTURE_ASKS, most=4),
+        "crop": Family(5, paper_talk.draw_crop_picture, paper_talk.CROP_ASKS, most=2),
         "receipt": Family(20, receipts.draw_receipt_picture, RECEIPT_ASKS),
-        "chart": Family(14, charts.draw_chart_picture, CHART_ASKS),
+        "chart": Family(13, charts.draw_chart_picture, CHART_ASKS),
+        "strange": Family(7, strange.draw_strange_picture, strange.STRANGE_ASKS, most=4),
     },
     "pair": {"pair": Family(1, pairs.draw_pair_pictures, PAIR_ASKS, most=3)},
     "clip": {"clip": Family(1, draw_clip, CLIP_ASKS)},
@@ -157,6 +176,7 @@ AGAIN = {"image": 0.9, "pair": 0.93, "clip": 0.95, "frames": 0.9}
 TRIES = 200  # pictures that are tried for a question
 # Answers that tell nearly all of a picture, and so the answers to the questions after them.
 TELLING = (
+    *("open_scene", "box_keys", "receipt_lines", "line_boxes", "chart_table"),
     *("describe", "three_sentences", "list", "box_all", "schema", "read_line", "read_lines"),
     *("receipt_json", "receipt_schema", "chart_json", "chart_schema", "chart_describe"),
     *("clip_describe", "clip_guess", "clip_events"),
@@ -172,9 +192,9 @@ TEXT_ASKS: dict[str, tuple[float, Callable[[Random, Wordings], Turn]]] = {
     "name_one": (5, talks.ask_name_one),
     "topic": (6, talks.ask_topic),
     "text_json": (5, talks.ask_text_json),
-    "tool_call": (26, tools.ask_tool_call),
-    "tool_none": (12, tools.ask_tool_none),
-    "tool_result": (6, tools.ask_tool_result),
+    **copying.COPY_ASKS,
+    **calls.CALL_TEXT_ASKS,
+    **words_talk.WORD_ASKS,
 }
 TASKS: dict[str, dict[str, float]] = {
     **{
@@ -189,8 +209,13 @@ TASKS: dict[str, dict[str, float]] = {
 }
 # Tasks whose questions or answers can be long: train.py keeps batches of long samples for them.
 LONG: dict[str, tuple[str, ...]] = {
-    "image": ("describe", "list", "box_all", "schema", "receipt_json", "chart_json"),
-    "text": ("tool_call", "tool_none", "tool_result", "text_json"),
+    "image": (
+        *("describe", "list", "box_all", "box_keys", "points", "schema", "form"),
+        *("receipt_json", "receipt_lines", "line_boxes", "receipt_schema"),
+        *("chart_json", "chart_table", "chart_schema"),
+    ),
+    "tools": ("scene_tool", "receipt_tool", "chart_tool"),
+    "text": (*copying.COPY_ASKS, *calls.CALL_TEXT_ASKS),
 }
 SYSTEM_PROMPTS = (
     "You are a helpful assistant.",

@@ -8,7 +8,7 @@ goes, and saves to FOLDER every two minutes and at the end: `state.pt` to go on 
 machine, and the weights alone in fp16 as `weights-N.safetensors` of at most 15 MB, which are
 what `export.py` takes. `--resume` goes on from either, or from an exported checkpoint that has its
 `progress.json` beside the weights, such as pocket_model/trained. A file FOLDER/shares.json, such as
-{"tool_wild": 2.0}, draws single tasks more or less often from the moment that it is written.
+{"tool_call": 2.0}, draws single tasks more or less often from the moment that it is written.
 
 Accuracy is the share of answers with every token right, given the right text before it: less
 than the share of right replies, because many questions have several right answers.
@@ -52,10 +52,12 @@ SLOTS = (
     Slot("image", (512, 288), 20, 960, 1, tasks=samples.LONG["image"]),
     Slot("image", (448, 288), 20, 960, 1, tasks=samples.LONG["image"]),
     Slot("image", (288, 448), 20, 960, 2, tasks=samples.LONG["image"]),
+    Slot("image", (448, 288), 10, 1664, 2, tasks=samples.LONG["tools"]),
+    Slot("image", (384, 384), 10, 1664, 1, tasks=samples.LONG["tools"]),
     Slot("text", None, 64, 320, 3),
     Slot("text", None, 40, 576, 2, shortest=320),
     Slot("text", None, 20, 960, 3, shortest=500),
-    Slot("text", None, 8, 2304, 3, shortest=800, tasks=samples.LONG["text"]),
+    Slot("text", None, 10, 2048, 4, shortest=800, tasks=samples.LONG["text"]),
     Slot("pair", (448, 288), 10, 704, 2),
     Slot("pair", (320, 320), 10, 640, 1),
     Slot("clip", (224, 128), 12, 1152, 1),
@@ -64,7 +66,7 @@ SLOTS = (
 )
 # What one step learns, and how much each kind's loss counts.
 STEPS = (
-    *(("image", "image", "text"), ("image", "text", "clip"), ("image", "image", "text")),
+    *(("image", "text", "text"), ("image", "text", "clip"), ("image", "image", "text")),
     *(("image", "text", "pair"), ("image", "image", "text"), ("image", "text", "frames")),
 )
 LOSS_SHARE = {"image": 1.0, "text": 0.8, "clip": 0.7, "pair": 0.7, "frames": 0.3}
@@ -92,8 +94,8 @@ class Settings:
     plan: Sequence[Sequence[str]] = STEPS
     draw: dict[str, float] = field(
         default_factory=lambda: {
-            "image": 9.0,
-            "text": 6.0,
+            "image": 8.0,
+            "text": 7.0,
             "clip": 1.0,
             "pair": 1.0,
             "frames": 1.0,

@@ -154,11 +154,70 @@ def _judge_boxes(truth: dict, reply: str) -> float:
     return total / max(len(boxes), len(truth["is"]))
 
 
-def _judge_json(truth: dict, reply: str) -> bool:
+def _judge_points(truth: dict, reply: str) -> float:
+    """The share of true boxes that hold exactly one point of their label; others count as wrong."""
     try:
-        return json.loads(re.sub(r"^```(?:json)?|```$", "", reply).strip()) == truth["is"]
+        points = json.loads(re.sub(r"^```(?:json)?|```$", "", reply).strip())
+        found = [(one["label"].lower(), *map(float, one["point_2d"])) for one in points]
+        held = [0] * len(truth["is"])
+        for label, across, down in found:
+            for index, true in enumerate(truth["is"]):
+                left, top, right, bottom = true["bbox_2d"]
+                fits = left <= across <= right and top <= down <= bottom
+                held[index] += fits and label == true["label"].lower()
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return 0.0
+    return held.count(1) / max(len(found), len(held))
+
+
+def _judge_claim(truth: dict, reply: str) -> bool:
+    """Yes or no first, as it is; then, of the words `of` (or numbers), only those that `may` be."""
+    low = reply.lower()
+    if find_words(("yes", "no"), low)[:1] != [truth["is"]]:
+        return False
+    rest = re.sub(r"^\W*(?:yes|no)\b|\b(?:not|isn't|aren't)( an?| the)? \w+", "", low)
+    if truth["of"] == "numbers":
+        return all(number in truth["may"] for number in find_numbers(rest))
+    return all(word in truth["may"] for word in find_words(tuple(truth["of"]), rest))
+
+
+def _judge_first_thing(truth: dict, reply: str) -> bool:
+    """The first thing that is named is the right one; its colour may be left out, not be wrong."""
+    found = next(iter(count_things(reply)), "")
+    return found in (truth["is"], truth["is"].split(" ", 1)[1])
+
+
+def _judge_lines_with_boxes(truth: dict, reply: str) -> float:
+    """Lines of text with boxes: 1 if all texts are right in their order and the boxes lie well,
+    else the share that is right."""
+    try:
+        lines = json.loads(re.sub(r"^```(?:json)?|```$", "", reply).strip())
+        found = [(one["text_content"], [float(side) for side in one["bbox_2d"]]) for one in lines]
+    except (ValueError, TypeError, KeyError):
+        return 0.0
+    wanted = truth["is"]
+    shares = [
+        overlap(box, true["bbox_2d"]) if text == true["text_content"] and len(box) == 4 else -1.0
+        for (text, box), true in zip(found, wanted, strict=False)
+    ]
+    most = max(len(found), len(wanted))
+    share = sum(max(0.0, one) for one in shares) / most if most else 0.0
+    return 1.0 if share >= 0.5 and len(found) == len(wanted) and min(shares) >= 0 else share
+
+
+def _judge_json(truth: dict, reply: str) -> bool:
+    """The same JSON; with `any_order`, a list in any order."""
+    try:
+        said = json.loads(re.sub(r"^```(?:json)?|```$", "", reply).strip())
     except ValueError:
         return False
+    if truth.get("any_order") and isinstance(said, list):
+        return sorted(map(_sorted_json, said)) == sorted(map(_sorted_json, truth["is"]))
+    return said == truth["is"]
+
+
+def _sorted_json(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _judge_events(truth: dict, reply: str) -> bool:
@@ -205,6 +264,18 @@ def _judge_call(truth: dict, reply: str) -> bool:
     return bool(found) and _judge_json(truth, found[1])
 
 
+def _judge_calls(truth: dict, reply: str) -> bool:
+    """Exactly these tool calls in any order, and nothing else."""
+    parts = re.findall(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", reply, flags=re.DOTALL)
+    rest = re.sub(r"<tool_call>\s*\{.*?\}\s*</tool_call>", "", reply, flags=re.DOTALL)
+    try:
+        said = [json.dumps(json.loads(part), sort_keys=True) for part in parts]
+    except ValueError:
+        return False
+    wanted = [json.dumps(call, sort_keys=True) for call in truth["is"]]
+    return not rest.strip() and sorted(said) == sorted(wanted)
+
+
 def _judge_no_call(truth: dict, reply: str) -> bool:
     return "<tool_call>" not in reply and bool(reply) and judge_reply(truth["then"], reply) > 0
 
@@ -229,6 +300,12 @@ def _judge_some(truth: dict, reply: str) -> bool:
     return any(_judge_holds({"is": one}, reply) for one in truth["of"])
 
 
+def _judge_several(truth: dict, reply: str) -> bool:
+    """So many different words of those known, and nothing but them."""
+    said = [one for one in re.split(r"\s*[,;\n.]\s*|\s+and\s+|\s+", reply.lower()) if one]
+    return len(said) == len(set(said)) == truth["count"] and set(said) <= set(truth["of"])
+
+
 def _judge_style(truth: dict, reply: str) -> bool:
     """The wished form, and within it a right answer."""
     forms = {
@@ -240,7 +317,13 @@ def _judge_style(truth: dict, reply: str) -> bool:
     return forms[truth["style"]] and judge_reply(truth["then"], reply) > 0
 
 
+def _judge_cannot_tell(truth: dict, reply: str) -> bool:
+    """The reply says that it cannot tell, and tells nothing."""
+    return "cannot tell" in reply.lower() and len(reply) < 160
+
+
 JUDGES = {
+    "cannot_tell": _judge_cannot_tell,
     "words": _judge_words,
     "number": _judge_number,
     "numbers": _judge_numbers,
@@ -249,6 +332,10 @@ JUDGES = {
     "things": _judge_things,
     "lines": _judge_lines,
     "boxes": _judge_boxes,
+    "points": _judge_points,
+    "claim": _judge_claim,
+    "first_thing": _judge_first_thing,
+    "lines_with_boxes": _judge_lines_with_boxes,
     "json": _judge_json,
     "events": _judge_events,
     "one_of": _judge_one_of,
@@ -261,5 +348,7 @@ JUDGES = {
     "holds": _judge_holds,
     "some": _judge_some,
     "style": _judge_style,
+    "calls": _judge_calls,
+    "several": _judge_several,
     "sentences": _judge_sentences,
 }

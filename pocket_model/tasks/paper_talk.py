@@ -1,0 +1,1056 @@
+"""Daily talk about receipts, charts and written texts, and crops that bring one line closer."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from random import Random
+
+import numpy as np
+from PIL import Image
+
+from media.generator.chart import COLOURS as BAR_COLOURS
+from media.generator.chart import draw_chart
+from media.generator.drawing import Box, Size
+from media.generator.receipt import GOODS, draw_receipt
+from pocket_model.tasks.charts import LABELS, plan_chart
+from pocket_model.tasks.pictures import fit
+from pocket_model.tasks.printed import COMMON, make_line
+from pocket_model.tasks.receipts import MORE_GOODS, plan_receipt
+from pocket_model.tasks.scenes import NUMBERS, to_thousandths
+from pocket_model.tasks.turn import Turn, capital, join_words, to_json
+from pocket_model.tasks.wordings import Wordings
+from pocket_model.tasks.worlds import draw_world, plan_world
+
+ALL_GOODS = (*GOODS, *MORE_GOODS)
+LOW_GOODS = [name.lower() for name in ALL_GOODS]
+MONTHS = tuple(date(2026, month, 1).strftime("%B") for month in range(1, 13))
+NTH = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
+LONGEST_BOXES = 650  # bytes
+# The names that fill a question, the replies to choose from, and the truth.
+Found = tuple[dict[str, object], tuple[str, ...], dict]
+Kinds = dict[str, tuple[float, Callable[[Random, dict], Found | None]]]
+
+YES = {"judge": "keys", "all": [["yes\\b"]], "none": ["no\\b"]}
+NO = {"judge": "keys", "all": [["no\\b"]], "none": ["yes\\b"]}
+UNKNOWN = {"judge": "unknown"}
+
+
+def _ask_kind(rng: Random, record: dict, words: Wordings, task: str, kinds: Kinds) -> Turn | None:
+    """A question of one of the kinds; the names of the kinds are the sections of the wordings."""
+    for kind in rng.choices(list(kinds), [weight for weight, _ in kinds.values()], k=4):
+        found = kinds[kind][1](rng, record)
+        if found:
+            names, replies, truth = found
+            return Turn(task, words.ask(rng, kind, **names), rng.choice(replies), truth)
+    return None
+
+
+def _number(value: float) -> dict:
+    return {"judge": "number", "is": value}
+
+
+def _holds(text: str) -> dict:
+    return {"judge": "holds", "is": text}
+
+
+def _only(names: list[str], of: list[str]) -> dict:
+    return {"judge": "words", "of": of, "is": [name.lower() for name in names]}
+
+
+def _unknown(where: str) -> tuple[str, ...]:
+    said = f"I do not know. The {where} does not show it."
+    return said, said, said, f"The {where} does not show it. I do not know.", "I do not know that."
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{NUMBERS[number] if number < 11 else number} {one if number == 1 else many}"
+
+
+# --- receipts ------------------------------------------------------------------------------------
+
+
+def _is_plural(name: str) -> bool:
+    return name.endswith("s")
+
+
+def _item_words(rng: Random, name: str) -> dict[str, object]:
+    """The item as one types it, and the verbs that go with it."""
+    many = _is_plural(name)
+    named = name.lower() if rng.random() < 0.75 else name
+    return {"item": named, "is": "are" if many else "is", "was": "were" if many else "was"}
+
+
+def _absent_item(rng: Random, record: dict) -> str:
+    """Something that nobody could take for one of the items."""
+    there = {item["name"] for item in record["items"]}
+    while True:
+        name = rng.choice(ALL_GOODS)
+        if name not in there:
+            return name
+
+
+def _items(_rng: Random, record: dict) -> Found:
+    names = [item["name"] for item in record["items"]]
+    low = join_words([name.lower() for name in names])
+    replies = f"{join_words(names)}.", f"{join_words(names)}.", f"You bought {low}.", capital(low)
+    return {}, replies, _only(names, LOW_GOODS)
+
+
+def _item_count(_rng: Random, record: dict) -> Found:
+    count = len(record["items"])
+    there = f"There {'is' if count == 1 else 'are'} {_count(count, 'item', 'items')}"
+    replies = f"{there} on it.", f"{there} on the receipt.", f"{there}.", str(count)
+    return {}, replies, _number(count)
+
+
+def _pieces(_rng: Random, record: dict) -> Found | None:
+    count = sum(item["quantity"] for item in record["items"])
+    if count > 12:
+        return None
+    return {}, (f"{count} pieces in all.", str(count), f"All together {count}."), _number(count)
+
+
+def _date(_rng: Random, record: dict) -> Found:
+    day = record["date"]
+    replies = day, f"{day}.", f"On {day}.", f"It is from {day}.", f"The date is {day}."
+    return {}, replies, _holds(day)
+
+
+def _year(_rng: Random, record: dict) -> Found:
+    year = record["date"][:4]
+    return {}, (year, f"In {year}.", f"It is from {year}."), _holds(year)
+
+
+def _month(_rng: Random, record: dict) -> Found:
+    month = MONTHS[int(record["date"][5:7]) - 1]
+    return {}, (month, f"In {month}.", f"It was in {month}."), _holds(month)
+
+
+def _shop(_rng: Random, record: dict) -> Found:
+    shop = record["shop"]
+    replies = shop, f"{shop}.", f"It is from {shop}.", f"The shop is {shop}."
+    return {}, replies, _holds(shop)
+
+
+def _top(_rng: Random, record: dict) -> Found:
+    shop = record["shop"]
+    return {}, (shop, shop, f"It says {shop}."), _holds(shop)
+
+
+def _paid(_rng: Random, record: dict) -> Found:
+    total = record["printed"]["total"]
+    replies = (
+        *(total, f"{total}.", f"You paid {total}.", f"The total is {total}."),
+        *(f"It was {total} in all.", f"All together {total}."),
+    )
+    return {}, replies, _number(float(total))
+
+
+def _amount(field: str, named: str) -> Callable[[Random, dict], Found]:
+    def find(_rng: Random, record: dict) -> Found:
+        value = record["printed"][field]
+        replies = value, f"{value}.", f"The {named} is {value}.", f"{capital(named)}: {value}"
+        return {}, replies, _number(float(value))
+
+    return find
+
+
+def _rate(_rng: Random, record: dict) -> Found:
+    rate = record["tax_percent"]
+    replies = f"{rate}%", f"{rate} %", f"The tax is {rate} percent.", f"It is {rate}%."
+    return {}, replies, _number(rate)
+
+
+def _receipt_number(_rng: Random, record: dict) -> Found:
+    number = record["number"]
+    replies = number, f"{number}.", f"The receipt number is {number}.", f"It is {number}."
+    return {}, replies, _number(int(number))
+
+
+def _extreme_item(most: bool) -> Callable[[Random, dict], Found | None]:
+    """By the price on the line; none where two share it."""
+
+    def find(_rng: Random, record: dict) -> Found | None:
+        items = sorted(record["items"], key=lambda item: item["cents"], reverse=most)
+        if len(items) < 2 or items[0]["cents"] == items[1]["cents"]:
+            return None
+        name, price = items[0]["name"], items[0]["printed"]
+        verb = "were" if _is_plural(name) else "was"
+        how = "dearest" if most else "cheapest"
+        replies = (
+            *(name, f"{name}.", f"{name}, {price}.", f"The {name.lower()}, for {price}."),
+            *(f"The {name.lower()} {verb} the {how}.", f"The {name.lower()}."),
+        )
+        known = [item["name"].lower() for item in items]
+        return {}, replies, _only([name], known) | {"first": True}
+
+    return find
+
+
+def _most_pieces(_rng: Random, record: dict) -> Found | None:
+    items = sorted(record["items"], key=lambda item: -item["quantity"])
+    if len(items) < 2 or items[0]["quantity"] == items[1]["quantity"]:
+        return None
+    name, count = items[0]["name"], items[0]["quantity"]
+    replies = name, f"{name}.", f"{name}: {count}.", f"The {name.lower()}, {count} of it."
+    replies = replies[:3] if _is_plural(name) else replies
+    known = [item["name"].lower() for item in items]
+    return {}, replies, _only([name], known) | {"first": True}
+
+
+def _price(rng: Random, record: dict) -> Found:
+    item = rng.choice(record["items"])
+    name, price = item["name"], item["printed"]
+    verb = "were" if _is_plural(name) else "was"
+    replies = (
+        *(price, f"{price}.", f"The {name.lower()} cost {price}.", f"{name}: {price}"),
+        *(f"The {name.lower()} {verb} {price}.", f"{name} cost {price}."),
+    )
+    return _item_words(rng, name), replies, _number(float(price))
+
+
+def _price_of_absent(rng: Random, record: dict) -> Found:
+    name = _absent_item(rng, record)
+    there = "are" if _is_plural(name) else "is"
+    replies = (
+        f"There {there} no {name.lower()} on the receipt.",
+        f"There {there} no {name.lower()} on the receipt.",
+        f"I see no {name.lower()} on the receipt.",
+    )
+    return _item_words(rng, name), replies, {"judge": "absent", "is": name.lower()}
+
+
+def _quantity(rng: Random, record: dict) -> Found:
+    item = rng.choice(record["items"])
+    name, count = item["name"], item["quantity"]
+    replies = str(count), f"{count}.", f"You bought {count}.", f"{count} x {name}"
+    replies = (*replies[:3], f"{name}: {count}", f"{capital(NUMBERS[count])}.")
+    return _item_words(rng, name), replies, _number(count)
+
+
+def _bought(rng: Random, record: dict) -> Found:
+    if rng.random() < 0.5:
+        name = rng.choice(record["items"])["name"]
+        low, there = name.lower(), "are" if _is_plural(name) else "is"
+        replies = (
+            *("Yes.", f"Yes, you bought {low}.", f"Yes, there {there} {low} on the receipt."),
+            f"Yes, {low} {there} on it.",
+        )
+        return _item_words(rng, name), replies, YES
+    name = _absent_item(rng, record)
+    low, there = name.lower(), "are" if _is_plural(name) else "is"
+    replies = (
+        *("No.", f"No, there {there} no {low} on the receipt.", f"No, you did not buy {low}."),
+        f"No, there {there} no {low} on it.",
+    )
+    return _item_words(rng, name), replies, NO
+
+
+def _limit(rng: Random, record: dict) -> tuple[int, float]:
+    """A round amount near the total, but not very near."""
+    total = float(record["printed"]["total"])
+    while True:
+        limit = max(1, round(total * rng.uniform(0.4, 1.8)))
+        limit = limit if limit < 20 else 5 * round(limit / 5)
+        if abs(limit - total) > 0.06 * total:
+            return limit, total
+
+
+def _above(rng: Random, record: dict) -> Found:
+    limit, total = _limit(rng, record)
+    said = record["printed"]["total"]
+    yes = "Yes.", f"Yes, it was {said}.", f"Yes, the total is {said}."
+    no = "No.", f"No, it was {said}.", f"No, the total is {said}.", f"No, only {said}."
+    return {"amount": limit}, yes if total > limit else no, YES if total > limit else NO
+
+
+def _below(rng: Random, record: dict) -> Found:
+    limit, total = _limit(rng, record)
+    said = record["printed"]["total"]
+    yes = "Yes.", f"Yes, it was {said}.", f"Yes, the total is {said}."
+    no = "No.", f"No, it was {said}.", f"No, the total is {said}."
+    return {"amount": limit}, yes if total < limit else no, YES if total < limit else NO
+
+
+def _another_amount(rng: Random, printed: str) -> str:
+    """An amount of which one or two digits are other, so that reading is needed."""
+    digits = list(printed)
+    for at in rng.sample([i for i, sign in enumerate(digits) if sign != "."], k=rng.choice((1, 2))):
+        digits[at] = rng.choice([one for one in "123456789" if one != digits[at]])
+    return "".join(digits)
+
+
+def _total_is(rng: Random, record: dict) -> Found:
+    total = record["printed"]["total"]
+    if rng.random() < 0.5:
+        replies = "Yes.", f"Yes, the total is {total}.", f"Yes, it is {total}."
+        return {"amount": total}, replies, YES
+    replies = f"No, the total is {total}.", f"No, it is {total}.", f"No, it was {total}."
+    return {"amount": _another_amount(rng, total)}, replies, NO
+
+
+def _price_is(rng: Random, record: dict) -> Found:
+    item = rng.choice(record["items"])
+    name, price = item["name"], item["printed"]
+    verb = "were" if _is_plural(name) else "was"
+    names = _item_words(rng, name)
+    if rng.random() < 0.5:
+        replies = "Yes.", f"Yes, the {name.lower()} cost {price}.", f"Yes, {price}."
+        return names | {"amount": price}, replies, YES
+    replies = (
+        *(f"No, the {name.lower()} cost {price}.", f"No, {price}."),
+        f"No, the {name.lower()} {verb} {price}.",
+    )
+    return names | {"amount": _another_amount(rng, price)}, replies, NO
+
+
+def _receipt_kind(_rng: Random, record: dict) -> Found:
+    shop = record["shop"]
+    replies = (
+        *(f"A receipt of {shop}.", f"This is a receipt of {shop}.", f"A receipt from {shop}."),
+        *(f"It is a receipt of {shop}.", f"A shop receipt, from {shop}."),
+    )
+    truth = {"judge": "keys", "all": [["receipt"]]}
+    return {}, replies, truth
+
+
+def _is_receipt(_rng: Random, record: dict) -> Found:
+    shop = record["shop"]
+    return {}, ("Yes.", "Yes, it is a receipt.", f"Yes, it is a receipt of {shop}."), YES
+
+
+def _is_chart_no(_rng: Random, _record: dict) -> Found:
+    return {}, ("No, it is a receipt.", "No, this is a receipt."), NO
+
+
+def _nth_item(rng: Random, record: dict) -> Found:
+    items = record["items"]
+    index = rng.randrange(len(items))
+    last = index == len(items) - 1 and (index > 1 or rng.random() < 0.5)
+    which, name = "last" if last else NTH[index], items[index]["name"]
+    replies = name, f"{name}.", f"The {which} item is {name}.", f"It is {name}."
+    known = [item["name"].lower() for item in items]
+    return {"which": which}, replies, _only([name], known)
+
+
+def _bottom(_rng: Random, _record: dict) -> Found:
+    replies = "Thank you!", "It says: Thank you!", 'It says "Thank you!"'
+    return {}, replies, {"judge": "keys", "all": [["thank you"]]}
+
+
+def _not_on_receipt(_rng: Random, _record: dict) -> Found:
+    return {}, _unknown("receipt"), UNKNOWN
+
+
+RECEIPT_KINDS: Kinds = {
+    "rt_items": (14, _items),
+    "rt_count": (6, _item_count),
+    "rt_pieces": (2, _pieces),
+    "rt_date": (8, _date),
+    "rt_year": (2, _year),
+    "rt_month": (2, _month),
+    "rt_shop": (9, _shop),
+    "rt_top": (2, _top),
+    "rt_paid": (11, _paid),
+    "rt_tax": (6, _amount("tax", "tax")),
+    "rt_rate": (4, _rate),
+    "rt_subtotal": (4, _amount("subtotal", "subtotal")),
+    "rt_number": (5, _receipt_number),
+    "rt_cheapest": (5, _extreme_item(False)),
+    "rt_dearest": (6, _extreme_item(True)),
+    "rt_most": (2, _most_pieces),
+    "rt_price": (14, _price),
+    "rt_quantity": (8, _quantity),
+    "rt_bought": (9, _bought),
+    "rt_above": (4, _above),
+    "rt_below": (2, _below),
+    "rt_total_is": (4, _total_is),
+    "rt_price_is": (4, _price_is),
+    "rt_kind": (4, _receipt_kind),
+    "rt_is_receipt": (2, _is_receipt),
+    "rt_is_chart": (1, _is_chart_no),
+    "rt_nth": (3, _nth_item),
+    "rt_bottom": (1.5, _bottom),
+    "rt_unknown": (6, _not_on_receipt),
+}
+
+
+def ask_receipt_talk(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """What somebody wants to know of a receipt; one time in twenty of what is not on it."""
+    if rng.random() < 0.05:
+        names, replies, truth = _price_of_absent(rng, record)
+        question = words.ask(rng, rng.choice(("rt_price", "rt_quantity")), **names)
+        return Turn("receipt_talk", question, rng.choice(replies), truth)
+    return _ask_kind(rng, record, words, "receipt_talk", RECEIPT_KINDS)
+
+
+def receipt_lines(record: dict) -> list[tuple[str, list[int]]]:
+    """(text, box) of each line as it is printed, from the top."""
+    boxes, printed = record["boxes"], record["printed"]
+    return [
+        (record["shop"], boxes["shop"]),
+        (f"Receipt no. {record['number']}", boxes["number"]),
+        (record["date"], boxes["date"]),
+        *((f"{one['quantity']} x {one['name']} {one['printed']}", one["box"])
+          for one in record["items"]),
+        (f"Subtotal {printed['subtotal']}", boxes["subtotal"]),
+        (f"Tax {record['tax_percent']}% {printed['tax']}", boxes["tax"]),
+        (f"TOTAL {printed['total']}", boxes["total"]),
+        ("Thank you!", boxes["thanks"]),
+    ]  # fmt: skip
+
+
+def ask_receipt_lines(rng: Random, record: dict, words: Wordings) -> Turn:
+    """All lines as printed, or those of the items alone."""
+    lines = [text for text, _ in receipt_lines(record)]
+    section = "receipt_lines"
+    if rng.random() < 0.3:
+        section, lines = "receipt_item_lines", lines[3:-4]
+    text = "\n".join(lines)
+    return Turn("receipt_lines", words.ask(rng, section), text, {"judge": "text", "is": text})
+
+
+def _boxes_turn(task: str, question: str, lines: list[tuple[str, list[int]]]) -> Turn:
+    """Texts with boxes in thousandths."""
+    value = [{"bbox_2d": box, "text_content": text} for text, box in lines]
+    return Turn(task, question, to_json(value), {"judge": "lines_with_boxes", "is": value})
+
+
+def ask_line_boxes(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """All lines with their boxes, those of the items, or one that is named."""
+    size = record["size"]
+    lines = [(text, to_thousandths(box, size)) for text, box in receipt_lines(record)]
+    roll = rng.random()
+    if roll < 0.4:
+        turn = _boxes_turn("line_boxes", words.ask(rng, "line_boxes"), lines)
+        if len(turn.reply) <= LONGEST_BOXES:
+            return turn
+    if roll < 0.7:
+        question = words.ask(rng, "line_boxes_items")
+        return _boxes_turn("line_boxes", question, lines[3:-4])
+    names = ("shop name", "receipt number", "date", *(item["name"] for item in record["items"]),
+             "subtotal", "tax", "total", "thank-you line")  # fmt: skip
+    at = rng.choice((*range(len(lines)), len(lines) - 2, len(lines) - 2, 0, 2))
+    named = names[at].lower() if rng.random() < 0.7 else names[at]
+    return _boxes_turn("line_boxes", words.ask(rng, "line_box_one", line=named), [lines[at]])
+
+
+RECEIPT_TALK_ASKS = {
+    "receipt_talk": (30, ask_receipt_talk),
+    "receipt_lines": (6, ask_receipt_lines),
+    "line_boxes": (6, ask_line_boxes),
+}
+
+
+def ask_sign_boxes(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """What is written in a scene, from left to right, with boxes."""
+    written = [(one["text"], one["bbox_2d"]) for one in record["objects"] if one.get("text")]
+    if not written:
+        return None
+    written.sort(key=lambda one: one[1][0])
+    turn = _boxes_turn("sign_boxes", words.ask(rng, "sign_boxes"), written)
+    return turn if len(turn.reply) <= LONGEST_BOXES else None
+
+
+SCENE_TEXT_ASKS = {"sign_boxes": (5, ask_sign_boxes)}
+
+
+# --- charts --------------------------------------------------------------------------------------
+
+
+def _labels_of(record: dict) -> list[str]:
+    return [bar["label"] for bar in record["bars"]]
+
+
+def _only_labels(names: list[str], record: dict) -> dict:
+    return _only(names, [label.lower() for label in _labels_of(record)])
+
+
+def _title(_rng: Random, record: dict) -> Found:
+    title = record["title"]
+    replies = title, f"{title}.", f"The title is {title}.", f"It is called {title}."
+    return {}, replies, _holds(title)
+
+
+def _about(_rng: Random, record: dict) -> Found:
+    title, bars = record["title"], record["bars"]
+    low = title[:1].lower() + title[1:]
+    replies = (
+        *(f"{title}.", f"It is about {low}.", f"It shows {low}.", f"The chart shows {low}."),
+        f"{title}, for {join_words(_labels_of(record))}.",
+        f"{title}, in {len(bars)} bars.",
+    )
+    return {}, replies, _holds(title)
+
+
+def _bar_count(_rng: Random, record: dict) -> Found:
+    count = len(record["bars"])
+    replies = str(count), f"There are {NUMBERS[count]} bars.", f"{capital(NUMBERS[count])}."
+    return {}, replies, _number(count)
+
+
+def _labels(_rng: Random, record: dict) -> Found:
+    labels = join_words(_labels_of(record))
+    return {}, (f"{labels}.", labels, f"The labels are {labels}."), _labels_truth(record)
+
+
+def _labels_truth(record: dict) -> dict:
+    return _only_labels(_labels_of(record), record)
+
+
+def _extreme_value(most: bool) -> Callable[[Random, dict], Found]:
+    def find(_rng: Random, record: dict) -> Found:
+        value = (max if most else min)(bar["value"] for bar in record["bars"])
+        how = "highest" if most else "lowest"
+        return {}, (str(value), f"The {how} value is {value}.", f"{value}."), _number(value)
+
+    return find
+
+
+def _extreme_bar(most: bool) -> Callable[[Random, dict], Found | None]:
+    def find(_rng: Random, record: dict) -> Found | None:
+        bars = sorted(record["bars"], key=lambda bar: bar["value"], reverse=most)
+        if bars[0]["value"] == bars[1]["value"]:
+            return None
+        label, value, unit = bars[0]["label"], bars[0]["value"], record["axis"]["label"]
+        how = "most" if most else "fewest"
+        replies = f"{label}.", label, f"{label}, with {value}.", f"{label} has the {how} {unit}."
+        names = {"things": unit}
+        return names, replies, _only_labels([label], record) | {"first": True}
+
+    return find
+
+
+def _bar_colour(rng: Random, record: dict) -> Found:
+    bar = rng.choice(record["bars"])
+    label, colour = bar["label"], bar["colour"]
+    replies = (
+        *(f"The bar of {label} is {colour}.", f"It is {colour}.", f"{capital(colour)}."),
+        *(colour, f"The {label} bar is {colour}."),
+    )
+    colours = list(BAR_COLOURS)
+    if label.lower() in colours:
+        replies = replies[1:4]
+    return {"label": label}, replies, _only([colour], colours)
+
+
+def _bar_of_colour(rng: Random, record: dict) -> Found | None:
+    bars, colours = record["bars"], {bar["colour"] for bar in record["bars"]}
+    if len(colours) < 2 or any(bar["label"].lower() in BAR_COLOURS for bar in bars):
+        return None
+    colour = rng.choice(sorted(colours))
+    found = [bar["label"] for bar in bars if bar["colour"] == colour]
+    said = join_words(found)
+    verb = "is" if len(found) == 1 else "are"
+    replies = f"{said}.", said, f"{said} {verb} {colour}."
+    names = {"colour": colour, "is": verb, "bars": "bar" if verb == "is" else "bars"}
+    return names, replies, _only_labels(found, record)
+
+
+def _same_colour(_rng: Random, record: dict) -> Found:
+    colours = list(dict.fromkeys(bar["colour"] for bar in record["bars"]))
+    if len(colours) == 1:
+        colour = colours[0]
+        replies = "Yes.", f"Yes, all bars are {colour}.", f"Yes, they are all {colour}."
+        return {}, replies, YES
+    said = join_words(colours)
+    return {}, ("No.", f"No, they are {said}.", f"No, the bars are {said}."), NO
+
+
+def _two_bars(rng: Random, record: dict) -> tuple[dict, dict]:
+    one, two = rng.sample(record["bars"], k=2)
+    return one, two
+
+
+def _difference(rng: Random, record: dict) -> Found | None:
+    one, two = _two_bars(rng, record)
+    value = abs(one["value"] - two["value"])
+    if value > 200 or value == 0:
+        return None
+    names = {"one": one["label"], "two": two["label"], "things": record["axis"]["label"]}
+    replies = str(value), f"{value}.", f"The difference is {value}.", f"It is {value}."
+    return names, replies, _number(value)
+
+
+def _sum_of_bars(rng: Random, record: dict) -> Found | None:
+    one, two = _two_bars(rng, record)
+    value = one["value"] + two["value"]
+    if value > 100:
+        return None
+    names = {"one": one["label"], "two": two["label"], "things": record["axis"]["label"]}
+    replies = str(value), f"{value}.", f"Together {value}.", f"The sum is {value}."
+    return names, replies, _number(value)
+
+
+def _beyond(above: bool) -> Callable[[Random, dict], Found | None]:
+    """Bars above or below a value that none of them has."""
+
+    def find(rng: Random, record: dict) -> Found | None:
+        step, top = record["axis"]["step"], record["axis"]["max"]
+        limit = rng.choice(range(step, top, max(1, step // 2)) or (step,))
+        values = [bar["value"] for bar in record["bars"]]
+        if limit in values:
+            return None
+        chosen = [bar["label"] for bar in record["bars"] if (bar["value"] > limit) == above]
+        names = {"value": limit, "things": record["axis"]["label"]}
+        if not chosen:
+            replies = "None.", "None of them.", "There is none."
+            return names, replies, {"judge": "keys", "all": [["none\\b", "no\\b"]]}
+        said = join_words(chosen)
+        return names, (f"{said}.", said, f"{said}."), _only_labels(chosen, record)
+
+    return find
+
+
+def _is_higher(rng: Random, record: dict) -> Found | None:
+    one, two = _two_bars(rng, record)
+    if one["value"] == two["value"]:
+        return None
+    a, b = one["label"], two["label"]
+    names = {"one": a, "two": b, "things": record["axis"]["label"]}
+    if one["value"] > two["value"]:
+        replies = (
+            "Yes.",
+            f"Yes, {a} is higher.",
+            f"Yes, {a} has {one['value']}, {b} {two['value']}.",
+        )
+        return names, replies, YES
+    replies = "No.", f"No, {b} is higher.", f"No, {a} has {one['value']}, {b} {two['value']}."
+    return names, replies, NO
+
+
+def _which_higher(rng: Random, record: dict) -> Found | None:
+    one, two = _two_bars(rng, record)
+    if one["value"] == two["value"]:
+        return None
+    high = max(one, two, key=lambda bar: bar["value"])
+    names = {"one": one["label"], "two": two["label"], "things": record["axis"]["label"]}
+    label = high["label"]
+    replies = f"{label}.", label, f"{label} is higher.", f"{label}, with {high['value']}."
+    return names, replies, _only_labels([label], record) | {"first": True}
+
+
+def _value_is(rng: Random, record: dict) -> Found:
+    bar = rng.choice(record["bars"])
+    label, value = bar["label"], bar["value"]
+    names = {"label": label, "things": record["axis"]["label"]}
+    if rng.random() < 0.5:
+        return (
+            names | {"value": value},
+            ("Yes.", f"Yes, {label} has {value}.", f"Yes, {value}."),
+            YES,
+        )
+    step = record["axis"]["step"]
+    other = rng.choice([one["value"] for one in record["bars"] if one is not bar] + [value + step])
+    other = other if other != value else value + step
+    replies = f"No, {label} has {value}.", f"No, it is {value}.", f"No, {value}."
+    return names | {"value": other}, replies, NO
+
+
+def _value_in_words(rng: Random, record: dict) -> Found:
+    bar = rng.choice(record["bars"])
+    label, value, unit = bar["label"], bar["value"], record["axis"]["label"]
+    replies = str(value), f"{value}.", f"{label}: {value}", f"{value} {unit}.", f"It is {value}."
+    return {"label": label, "things": unit}, replies, _number(value)
+
+
+def _absent_label(rng: Random, record: dict) -> Found:
+    there = set(_labels_of(record))
+    while True:
+        label = rng.choice(rng.choice(LABELS))
+        if label not in there and len(label) > 1:
+            break
+    replies = (
+        f"There is no {label} in the chart.",
+        f"There is no bar for {label}.",
+        f"There is no {label} in the chart.",
+    )
+    names = {"label": label, "things": record["axis"]["label"]}
+    return names, replies, {"judge": "absent", "is": label.lower()}
+
+
+def _has_label(rng: Random, record: dict) -> Found:
+    if rng.random() < 0.5:
+        label = rng.choice(record["bars"])["label"]
+        return {"label": label}, ("Yes.", f"Yes, there is a bar for {label}."), YES
+    label = _absent_label(rng, record)[0]["label"]
+    replies = "No.", f"No, there is no bar for {label}.", f"No, there is no {label} in the chart."
+    return {"label": label}, replies, NO
+
+
+def _nth_bar(rng: Random, record: dict) -> Found:
+    labels = _labels_of(record)
+    index = rng.randrange(len(labels))
+    last = index == len(labels) - 1
+    which, label = "last" if last else NTH[index], labels[index]
+    replies = f"{label}.", label, f"The {which} bar is {label}."
+    return {"which": which}, replies, _only_labels([label], record)
+
+
+def _unit(_rng: Random, record: dict) -> Found:
+    unit = record["axis"]["label"]
+    replies = f"{capital(unit)}.", unit, f"The unit is {unit}.", f"It is in {unit}."
+    return {}, replies, _holds(unit)
+
+
+def _chart_kind(_rng: Random, record: dict) -> Found:
+    title = record["title"]
+    replies = (
+        *("A bar chart.", "It is a bar chart.", f"A bar chart: {title}."),
+        *("This is a bar chart.", f"A bar chart, {title}."),
+    )
+    return {}, replies, {"judge": "keys", "all": [["bar chart", "bar graph"]]}
+
+
+def _is_bar_chart(_rng: Random, _record: dict) -> Found:
+    return {}, ("Yes.", "Yes, it is a bar chart.", "Yes, a bar chart."), YES
+
+
+def _is_other_chart(_rng: Random, _record: dict) -> Found:
+    return {}, ("No, it is a bar chart.", "No, this is a bar chart."), NO
+
+
+def _not_in_chart(_rng: Random, _record: dict) -> Found:
+    return {}, _unknown("chart"), UNKNOWN
+
+
+CHART_KINDS: Kinds = {
+    "ct_title": (6, _title),
+    "ct_about": (5, _about),
+    "ct_count": (6, _bar_count),
+    "ct_labels": (6, _labels),
+    "ct_max": (6, _extreme_value(True)),
+    "ct_min": (5, _extreme_value(False)),
+    "ct_best": (9, _extreme_bar(True)),
+    "ct_worst": (8, _extreme_bar(False)),
+    "ct_value": (10, _value_in_words),
+    "ct_colour": (9, _bar_colour),
+    "ct_of_colour": (4, _bar_of_colour),
+    "ct_same_colour": (3, _same_colour),
+    "ct_difference": (5, _difference),
+    "ct_sum": (3, _sum_of_bars),
+    "ct_above": (5, _beyond(True)),
+    "ct_below": (4, _beyond(False)),
+    "ct_higher": (7, _is_higher),
+    "ct_which": (5, _which_higher),
+    "ct_value_is": (5, _value_is),
+    "ct_has": (3, _has_label),
+    "ct_nth": (3, _nth_bar),
+    "ct_unit": (4, _unit),
+    "ct_kind": (4, _chart_kind),
+    "ct_is_bar": (1, _is_bar_chart),
+    "ct_is_other": (2, _is_other_chart),
+    "ct_unknown": (5, _not_in_chart),
+}
+
+
+def ask_chart_talk(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """What somebody wants to know of a chart; one time in twenty of a bar that is not there."""
+    if rng.random() < 0.05:
+        names, replies, truth = _absent_label(rng, record)
+        question = words.ask(rng, "ct_value", **names)
+        return Turn("chart_talk", question, rng.choice(replies), truth)
+    return _ask_kind(rng, record, words, "chart_talk", CHART_KINDS)
+
+
+def ask_chart_table(rng: Random, record: dict, words: Wordings) -> Turn:
+    """The bars as a JSON object or rows, as CSV or as a table in Markdown."""
+    bars = [(bar["label"], bar["value"]) for bar in record["bars"]]
+    form = rng.choice(("object", "rows", "csv", "markdown"))
+    question = words.ask(rng, f"chart_table_{form}")
+    if form in ("object", "rows"):
+        rows = [{"label": label, "value": value} for label, value in bars]
+        value = dict(bars) if form == "object" else rows
+        return Turn("chart_table", question, to_json(value), {"judge": "json", "is": value})
+    if form == "csv":
+        lines = ["label,value", *(f"{label},{value}" for label, value in bars)]
+    else:
+        rows = [f"| {label} | {value} |" for label, value in bars]
+        lines = ["| label | value |", "|---|---|", *rows]
+    text = "\n".join(lines)
+    return Turn("chart_table", question, text, {"judge": "text", "is": text})
+
+
+CHART_TALK_ASKS = {"chart_talk": (20, ask_chart_talk), "chart_table": (5, ask_chart_table)}
+
+
+# --- written texts -------------------------------------------------------------------------------
+
+
+def _written(record: dict) -> list[str]:
+    """All words of all lines."""
+    return [word for line in record["lines"] for word in line.split()]
+
+
+def _all_text(_rng: Random, record: dict) -> Found:
+    text = "\n".join(record["lines"])
+    replies = (text, text, text, f"It says: {text}")
+    return {}, replies if len(record["lines"]) == 1 else replies[:1], {"judge": "text", "is": text}
+
+
+def _end_word(index: int) -> Callable[[Random, dict], Found | None]:
+    def find(_rng: Random, record: dict) -> Found | None:
+        words = _written(record)
+        word = words[index].strip(".!?")
+        if len(words) < 2 or not word.isalpha():
+            return None
+        which = "last" if index else "first"
+        replies = word, f"{word}", f"The {which} word is {word}.", f'"{word}"'
+        return {}, replies, {"judge": "text", "is": word}
+
+    return find
+
+
+def _line_count(_rng: Random, record: dict) -> Found:
+    count = len(record["lines"])
+    said = _count(count, "line", "lines")
+    there = f"There {'is' if count == 1 else 'are'} {said}."
+    return {}, (str(count), there, f"{capital(said)}."), _number(count)
+
+
+def _word_count(_rng: Random, record: dict) -> Found | None:
+    words = _written(record)
+    if len(words) > 10 or not all(word.strip(".!?").isalpha() for word in words):
+        return None
+    count = len(words)
+    said = _count(count, "word", "words")
+    there = f"There {'is' if count == 1 else 'are'} {said}."
+    return {}, (str(count), there, f"{capital(said)}."), _number(count)
+
+
+def _has_number(_rng: Random, record: dict) -> Found | None:
+    words = [word.strip(".!?") for word in _written(record)]
+    numbers = [word for word in words if re.fullmatch(r"\d+(\.\d+)?", word)]
+    if any(any(sign.isdigit() for sign in word) and word not in numbers for word in words):
+        return None  # a code, a date or a time: not everybody calls that a number
+    if not numbers:
+        return {}, ("No.", "No, there is no number.", "No, there are only letters."), NO
+    said = join_words(numbers)
+    return {}, (f"Yes, {said}.", "Yes.", f"Yes: {said}"), YES
+
+
+def _spelt(_rng: Random, record: dict) -> Found | None:
+    word = record["lines"][0].strip(".!?")
+    if len(record["lines"]) > 1 or not word.isalpha() or len(word) > 9 or len(word) < 2:
+        return None
+    forms = ["-".join(word), " ".join(word), ", ".join(word)]
+    return {}, (forms[0], forms[0], forms[1]), {"judge": "one_of", "is": forms, "alike": 0.97}
+
+
+def _says(rng: Random, record: dict) -> Found:
+    line = rng.choice(record["lines"])
+    names = {"text": line.rstrip(".!?") or line}
+    said = "\n".join(record["lines"])
+    if rng.random() < 0.5:
+        replies = "Yes.", "Yes, it does.", f"Yes, it says {line}"
+        return names, replies[:2] if "no" in _low_words(line) else replies, YES
+    other = make_line(rng, 16) if rng.random() < 0.5 else rng.choice(COMMON)
+    other = other.rstrip(".!?")
+    if other.lower() in said.lower():
+        other = "ZEPHYR 77"
+    replies = "No.", "No, it does not.", f"No, there is no {other} in the text."
+    if len(record["lines"]) == 1:
+        replies = (*replies, f"No, it says {line}")
+    return {"text": other}, replies, NO
+
+
+def _low_words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+", text.lower())
+
+
+def _capitals(_rng: Random, record: dict) -> Found | None:
+    text = " ".join(record["lines"])
+    if not any(sign.isalpha() for sign in text) or sum(sign.isalpha() for sign in text) < 3:
+        return None
+    if text == text.upper():
+        return {}, ("Yes.", "Yes, all letters are capitals.", "Yes, it is all in capitals."), YES
+    return {}, ("No.", "No, there are small letters too.", "No, not all of it."), NO
+
+
+def _text_kind(_rng: Random, record: dict) -> Found:
+    first, count = record["lines"][0], len(record["lines"])
+    if count == 1:
+        replies = f"A text: {first}", f"It is a text. It says: {first}", f"A line of text: {first}"
+    else:
+        many = _count(count, "line", "lines")
+        replies = f"A text of {many}.", f"It is a text of {many}.", f"{capital(many)} of text."
+    return {}, replies, {"judge": "keys", "all": [["text"]]}
+
+
+def _nth_written(rng: Random, record: dict) -> Found | None:
+    lines = record["lines"]
+    if len(lines) == 1:
+        return None
+    index = rng.randrange(len(lines))
+    which, line = "last" if index == len(lines) - 1 else NTH[index], lines[index]
+    return {"which": which}, (line,), {"judge": "text", "is": line}
+
+
+TEXT_KINDS: Kinds = {
+    "tp_all": (14, _all_text),
+    "tp_first": (5, _end_word(0)),
+    "tp_last": (5, _end_word(-1)),
+    "tp_lines": (4, _line_count),
+    "tp_words": (4, _word_count),
+    "tp_number": (3, _has_number),
+    "tp_spell": (4, _spelt),
+    "tp_says": (5, _says),
+    "tp_capitals": (2, _capitals),
+    "tp_kind": (3, _text_kind),
+    "tp_nth": (5, _nth_written),
+}
+
+
+def ask_text_talk(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    return _ask_kind(rng, record, words, "text_talk", TEXT_KINDS)
+
+
+TEXT_TALK_ASKS = {"text_talk": (7, ask_text_talk)}
+
+
+# --- crops: a part of a picture, enlarged --------------------------------------------------------
+
+FILLS = (
+    (255, 255, 255),
+    (255, 255, 255),
+    (255, 255, 255),
+    (235, 235, 235),
+    (128, 128, 128),
+    (0, 0, 0),
+)
+
+
+def draw_crop_picture(rng: Random, shape: Size) -> tuple[np.ndarray, dict]:
+    """A part of a larger receipt, chart or scene, as a program cuts it out and enlarges it."""
+    draw = rng.choices((_crop_receipt, _crop_chart, _crop_scene), (6, 2, 2))[0]
+    image, record = draw(rng, shape)
+    return fit(image, shape), {"kind": "crop"} | record
+
+
+def _lay_on_sheet(rng: Random, part: Image.Image, shape: Size) -> Image.Image:
+    """`part` as large as it can be on a plain sheet of the form of `shape`."""
+    room = rng.uniform(1.0, 1.25 if shape[0] > 330 else 1.06)
+    scale = min(shape[0] / part.width, shape[1] / part.height) / room
+    size = max(1, round(part.width * scale)), max(1, round(part.height * scale))
+    part = part.resize(size, Image.Resampling.BICUBIC)
+    sheet = Image.new("RGB", shape, rng.choice((*FILLS, part.getpixel((0, 0)))))
+    at = rng.choice(((0.5, 0.5), (0.5, 0.5), (0.5, 0.0), (rng.random(), rng.random())))
+    sheet.paste(part, tuple(round(a * (all_ - used)) for a, all_, used in
+                            zip(at, shape, size, strict=True)))  # fmt: skip
+    return sheet
+
+
+def _crop_receipt(rng: Random, shape: Size) -> tuple[Image.Image, dict]:
+    """One to three lines, over the width of the paper."""
+    width = rng.randint(380, 660)
+    size = (width, round(width * rng.uniform(1.25, 1.5)))
+    image, record = draw_receipt(plan_receipt(rng), size, 1)
+    lines = receipt_lines(record)
+    at, count = rng.randrange(len(lines)), rng.choice((1, 1, 1, 2, 3))
+    chosen = lines[at : at + count]
+    boxes = [box for _, box in chosen]
+    margin = rng.uniform(0.2, 0.45) * (boxes[0][3] - boxes[0][1])
+    left = min(0.07 * image.width, min(box[0] for box in boxes) - margin)
+    narrow = rng.random() < 0.4  # no wider than the text
+    if narrow:
+        left = max(0.0, min(box[0] for box in boxes) - margin)
+    part = (left, boxes[0][1] - margin, image.width - left, boxes[-1][3] + margin)
+    part = image.crop(_inside(part, image.size))
+    found = {"of": "receipt", "lines": [text for text, _ in chosen]}
+    if len(chosen) == 1 and 3 <= at < len(lines) - 1:
+        found["value"] = float(chosen[0][0].split()[-1])
+        found["printed"] = chosen[0][0].split()[-1]
+        found["name"] = record["items"][at - 3]["name"] if at < len(lines) - 4 else ""
+        found["total"] = at == len(lines) - 2
+    return _lay_on_sheet(rng, part, shape), found
+
+
+def _inside(box: tuple[float, ...], size: Size) -> Box:
+    left, top, right, bottom = box
+    return (max(0, round(left)), max(0, round(top)),
+            min(size[0], round(right)), min(size[1], round(bottom)))  # fmt: skip
+
+
+def _crop_chart(rng: Random, shape: Size) -> tuple[Image.Image, dict]:
+    """The title, or one bar with its label and value."""
+    size = (rng.randint(480, 900), rng.randint(400, 560))
+    plan = plan_chart(rng, (size[0] // 2, size[1] // 2))
+    image, record = draw_chart(plan, size, 1)
+    letters = max(9, round(min(size[1] / 18, size[0] / 23)))
+    if rng.random() < 0.35:
+        first, last = record["bars"][0]["box"], record["bars"][-1]["box"]
+        middle, reach = (first[0] + last[2]) / 2, letters * (0.47 * len(record["title"]) + 1.2)
+        part = (middle - reach, 0, middle + reach, 0.035 * size[1] + 1.9 * letters)
+        part = image.crop(_inside(part, size))
+        return _lay_on_sheet(rng, part, shape), {"of": "chart", "lines": [record["title"]]}
+    bar = rng.choice(record["bars"])
+    left, top, right, bottom = bar["box"]
+    reach = (right - left) / 1.2  # half of the bar's share of the width
+    across = (left + right) / 2
+    part = (across - reach, top - 1.7 * letters, across + reach, bottom + 2.2 * letters)
+    part = image.crop(_inside(part, size))
+    value = bar["value"]
+    found = {"value": value, "printed": str(value), "name": bar["label"], "total": False}
+    found |= {"of": "chart", "lines": [str(value), bar["label"]]}
+    return _lay_on_sheet(rng, part, shape), found
+
+
+def _crop_scene(rng: Random, shape: Size) -> tuple[Image.Image, dict]:
+    """A street sign or a bus with what is around it."""
+    size = rng.choice(((896, 640), (1024, 640), (768, 768)))
+    while True:
+        plan = plan_world(rng, size)
+        if sum(bool(thing.text) for thing in plan.things) == 1:
+            break
+    image, record = draw_world(plan, size, 1)
+    thing = next(one for one in record["objects"] if one.get("text"))
+    left, top, right, bottom = thing["box"]
+    if thing["name"] == "sign":
+        bottom = top + 0.45 * (bottom - top)  # the board without most of its post
+    elif rng.random() < 0.6:
+        left, top, right, bottom = _number_on_bus(left, top, right, bottom)
+    room = rng.uniform(1.05, 1.5)
+    width = room * max(right - left, (bottom - top) * shape[0] / shape[1])
+    height = width * shape[1] / shape[0]
+    found = {"of": thing["name"], "lines": [thing["text"]]}
+    if width > size[0] or height > size[1]:
+        part = image.crop(_inside((left, top, right, bottom), size))
+        return _lay_on_sheet(rng, part, shape), found
+    x = min(max(0.0, (left + right - width) / 2), size[0] - width)
+    y = min(max(0.0, (top + bottom - height) / 2), size[1] - height)
+    return image.crop(_inside((x, y, x + width, y + height), size)), found
+
+
+def _number_on_bus(left: int, top: int, right: int, bottom: int) -> tuple[float, ...]:
+    """The part of a bus with its number."""
+    width, height = right - left, bottom - top
+    return left + 0.46 * width, top, left + 0.76 * width, top + 0.5 * height
+
+
+def ask_crop_read(rng: Random, record: dict, words: Wordings) -> Turn:
+    """The lines of the part, as they are printed."""
+    text = "\n".join(record["lines"])
+    section = "crop_read" if len(record["lines"]) == 1 else "crop_read_lines"
+    if record["of"] in ("sign", "bus") and rng.random() < 0.3:
+        question = words.ask(rng, "sign", thing=record["of"])
+    else:
+        question = words.ask(rng, section)
+    return Turn("crop_read", question, text, {"judge": "text", "is": text})
+
+
+def ask_crop_value(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """The amount in a line, or the value of a bar."""
+    if "value" not in record:
+        return None
+    printed, name = record["printed"], record["name"]
+    if record["total"] and rng.random() < 0.4:
+        question = words.ask(rng, "rt_paid")
+    elif name and record["of"] == "receipt" and rng.random() < 0.35:
+        question = words.ask(rng, "rt_price", **_item_words(rng, name))
+    else:
+        question = words.ask(rng, "crop_value")
+    reply = rng.choice((printed, printed, f"{printed}.", f"It is {printed}."))
+    return Turn("crop_value", question, reply, _number(record["value"]))
+
+
+CROP_ASKS = {"crop_read": (10, ask_crop_read), "crop_value": (6, ask_crop_value)}

@@ -1,0 +1,3 @@
+"""Daily questions about scenes."""
+
+SCENE_TALK_ASKS: dict = {}
