@@ -176,7 +176,7 @@ AGAIN = {"image": 0.9, "pair": 0.93, "clip": 0.95, "frames": 0.9}
 TRIES = 200  # pictures that are tried for a question
 # Answers that tell nearly all of a picture, and so the answers to the questions after them.
 TELLING = (
-    *("open_scene", "box_keys", "receipt_lines", "line_boxes", "chart_table"),
+    *("open_scene", "box_keys", "receipt_lines", "line_boxes", "chart_table", "crop_read"),
     *("describe", "three_sentences", "list", "box_all", "schema", "read_line", "read_lines"),
     *("receipt_json", "receipt_schema", "chart_json", "chart_schema", "chart_describe"),
     *("clip_describe", "clip_guess", "clip_events"),

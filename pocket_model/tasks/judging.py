@@ -139,12 +139,16 @@ def read_boxes(reply: str) -> list[dict] | None:
 
 
 def _judge_boxes(truth: dict, reply: str) -> float:
-    """Mean overlap of each true box with the best reply of its label; extra boxes count as 0."""
+    """Mean overlap of each true box with the best reply of its label; extra boxes count as 0.
+
+    The key `extra`, where there is one, must be right too.
+    """
     boxes = read_boxes(reply) or []
     total = 0.0
     left = list(boxes)
     for wanted in truth["is"]:
-        fitting = [one for one in left if one["label"] == wanted["label"]]
+        keys = ("label", truth["extra"]) if "extra" in truth else ("label",)
+        fitting = [one for one in left if all(one.get(key) == wanted[key] for key in keys)]
         best = max(
             fitting, key=lambda one: overlap(one["bbox_2d"], wanted["bbox_2d"]), default=None
         )

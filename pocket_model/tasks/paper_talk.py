@@ -11,11 +11,11 @@ from PIL import Image
 from media.generator.chart import COLOURS as BAR_COLOURS
 from media.generator.chart import draw_chart
 from media.generator.drawing import Box, Size
-from media.generator.receipt import GOODS, draw_receipt
+from media.generator.receipt import GOODS, SHOPS, draw_receipt
 from pocket_model.tasks.charts import LABELS, plan_chart
 from pocket_model.tasks.pictures import fit
 from pocket_model.tasks.printed import COMMON, make_line
-from pocket_model.tasks.receipts import MORE_GOODS, plan_receipt
+from pocket_model.tasks.receipts import MORE_GOODS, PLACES, plan_receipt
 from pocket_model.tasks.scenes import NUMBERS, to_thousandths
 from pocket_model.tasks.turn import Turn, capital, join_words, to_json
 from pocket_model.tasks.wordings import Wordings
@@ -304,6 +304,63 @@ def _price_is(rng: Random, record: dict) -> Found:
     return names | {"amount": _another_amount(rng, price)}, replies, NO
 
 
+def _which_dearer(most: bool) -> Callable[[Random, dict], Found | None]:
+    """Of two items the one with the higher, or the lower, price on its line."""
+
+    def find(rng: Random, record: dict) -> Found | None:
+        if len(record["items"]) < 2:
+            return None
+        one, two = rng.sample(record["items"], k=2)
+        if one["cents"] == two["cents"]:
+            return None
+        name = (max if most else min)(one, two, key=lambda item: item["cents"])["name"]
+        small = rng.random() < 0.75
+        names = {
+            key: item["name"].lower() if small else item["name"]
+            for key, item in (("one", one), ("two", two))
+        }
+        replies = f"{name}.", name, f"The {name.lower()}."
+        known = [item["name"].lower() for item in (one, two)]
+        return names, replies, _only([name], known) | {"first": True}
+
+    return find
+
+
+def _items_above(rng: Random, record: dict) -> Found | None:
+    """Items whose lines cost more than an amount that lies between two of them."""
+    amounts = sorted(item["cents"] for item in record["items"])
+    limits = [cents for cents in range(100, 5000, 100) if amounts[0] < cents < amounts[-1]]
+    limits = [cents for cents in limits if cents not in amounts]
+    if not limits:
+        return None
+    limit = rng.choice(limits)
+    chosen = [item["name"] for item in record["items"] if item["cents"] > limit]
+    said = join_words(chosen)
+    known = [item["name"].lower() for item in record["items"]]
+    return {"amount": limit // 100}, (f"{said}.", said), _only(chosen, known)
+
+
+def _shop_is(rng: Random, record: dict) -> Found:
+    shop = record["shop"]
+    if rng.random() < 0.5:
+        named = rng.choice((shop, shop.title()))
+        return {"shop": named}, ("Yes.", f"Yes, it is from {shop}."), YES
+    other = rng.choice([one for one in SHOPS if one != shop])
+    if rng.random() < 0.5:  # another place, or another kind of shop
+        place, kind = shop.split(" ", 1)
+        other = rng.choice([f"{one} {kind}" for one in PLACES if one != place])
+    other = rng.choice((other, other.title()))
+    return {"shop": other}, (f"No, it is from {shop}.", f"No, the shop is {shop}."), NO
+
+
+def _year_is(rng: Random, record: dict) -> Found:
+    year = int(record["date"][:4])
+    if rng.random() < 0.5:
+        return {"year": year}, ("Yes.", f"Yes, it is from {record['date']}."), YES
+    other = year + rng.choice((-2, -1, 1, 2))
+    return {"year": other}, (f"No, it is from {year}.", f"No, it is from {record['date']}."), NO
+
+
 def _receipt_kind(_rng: Random, record: dict) -> Found:
     shop = record["shop"]
     replies = (
@@ -366,6 +423,11 @@ RECEIPT_KINDS: Kinds = {
     "rt_below": (2, _below),
     "rt_total_is": (4, _total_is),
     "rt_price_is": (4, _price_is),
+    "rt_dearer": (3, _which_dearer(True)),
+    "rt_cheaper": (3, _which_dearer(False)),
+    "rt_over": (3, _items_above),
+    "rt_shop_is": (3, _shop_is),
+    "rt_year_is": (1.5, _year_is),
     "rt_kind": (4, _receipt_kind),
     "rt_is_receipt": (2, _is_receipt),
     "rt_is_chart": (1, _is_chart_no),
@@ -630,6 +692,63 @@ def _which_higher(rng: Random, record: dict) -> Found | None:
     return names, replies, _only_labels([label], record) | {"first": True}
 
 
+def _is_extreme(most: bool) -> Callable[[Random, dict], Found | None]:
+    """Whether a bar is the highest, or the lowest."""
+
+    def find(rng: Random, record: dict) -> Found | None:
+        bars = sorted(record["bars"], key=lambda bar: bar["value"], reverse=most)
+        if bars[0]["value"] == bars[1]["value"]:
+            return None
+        best, how = bars[0]["label"], "highest" if most else "lowest"
+        if rng.random() < 0.5:
+            return {"label": best}, ("Yes.", f"Yes, {best} is the {how}."), YES
+        other = rng.choice(bars[1:])["label"]
+        replies = f"No, {best} is the {how}.", f"No, the {how} is {best}."
+        return {"label": other}, replies, NO
+
+    return find
+
+
+def _second(_rng: Random, record: dict) -> Found | None:
+    bars = sorted(record["bars"], key=lambda bar: -bar["value"])
+    if len({bar["value"] for bar in bars[:3]}) < min(3, len(bars)):
+        return None
+    label, value = bars[1]["label"], bars[1]["value"]
+    replies = f"{label}.", label, f"{label}, with {value}."
+    names = {"things": record["axis"]["label"]}
+    return names, replies, _only_labels([label], record) | {"first": True}
+
+
+def _colours_of_bars(_rng: Random, record: dict) -> Found:
+    colours = list(dict.fromkeys(bar["colour"] for bar in record["bars"]))
+    said = join_words(colours)
+    if len(colours) == 1:
+        replies = f"{capital(said)}.", f"They are all {said}.", f"All bars are {said}."
+    else:
+        replies = f"{capital(said)}.", f"They are {said}.", f"The bars are {said}."
+    return {}, replies, _only(colours, list(BAR_COLOURS))
+
+
+def _count_beyond(rng: Random, record: dict) -> Found | None:
+    found = _beyond(True)(rng, record)
+    if found is None:
+        return None
+    limit = found[0]["value"]
+    count = sum(bar["value"] > limit for bar in record["bars"])
+    replies = str(count), f"{capital(_count(count, 'bar', 'bars'))}.", f"{capital(NUMBERS[count])}."
+    return found[0], replies if count else ("0", "None.", "No bar."), _number(count)
+
+
+def _count_colour(rng: Random, record: dict) -> Found:
+    there = [bar["colour"] for bar in record["bars"]]
+    colour = rng.choice((*there, rng.choice(BAR_COLOURS)))
+    count = there.count(colour)
+    verb = "is" if count == 1 else "are"
+    said = _count(count, f"{colour} bar", f"{colour} bars")
+    replies = str(count), f"There {verb} {said}.", f"{capital(said)}."
+    return {"colour": colour}, replies, _number(count)
+
+
 def _value_is(rng: Random, record: dict) -> Found:
     bar = rng.choice(record["bars"])
     label, value = bar["label"], bar["value"]
@@ -734,6 +853,12 @@ CHART_KINDS: Kinds = {
     "ct_higher": (7, _is_higher),
     "ct_which": (5, _which_higher),
     "ct_value_is": (5, _value_is),
+    "ct_is_best": (3, _is_extreme(True)),
+    "ct_is_worst": (2, _is_extreme(False)),
+    "ct_second": (2, _second),
+    "ct_colours": (4, _colours_of_bars),
+    "ct_count_above": (2, _count_beyond),
+    "ct_count_colour": (3, _count_colour),
     "ct_has": (3, _has_label),
     "ct_nth": (3, _nth_bar),
     "ct_unit": (4, _unit),
@@ -837,6 +962,15 @@ def _spelt(_rng: Random, record: dict) -> Found | None:
     return {}, (forms[0], forms[0], forms[1]), {"judge": "one_of", "is": forms, "alike": 0.97}
 
 
+def _letters(_rng: Random, record: dict) -> Found | None:
+    word = record["lines"][0].strip(".!?")
+    if len(record["lines"]) > 1 or not word.isalpha() or not 2 <= len(word) <= 9:
+        return None
+    count = len(word)
+    said = _count(count, "letter", "letters")
+    return {}, (str(count), f"It has {said}.", f"{capital(said)}."), _number(count)
+
+
 def _says(rng: Random, record: dict) -> Found:
     line = rng.choice(record["lines"])
     names = {"text": line.rstrip(".!?") or line}
@@ -894,6 +1028,7 @@ TEXT_KINDS: Kinds = {
     "tp_words": (4, _word_count),
     "tp_number": (3, _has_number),
     "tp_spell": (4, _spelt),
+    "tp_letters": (2, _letters),
     "tp_says": (5, _says),
     "tp_capitals": (2, _capitals),
     "tp_kind": (3, _text_kind),

@@ -1,3 +1,743 @@
-"""Daily questions about scenes."""
+"""Scenes as a learner asks about them: claims, lists, neighbours, forms, points."""
 
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from media.generator.things import KINDS, STREET, TABLE
+from pocket_model.tasks.scenes import (
+    ABSENT,
+    COLOURS,
+    NUMBERS,
+    PLACES,
+    RELATIONS,
+    call_thing,
+    choose_thing,
+    describe_scene,
+    fix_articles,
+    full_name,
+    group_things,
+    is_clear,
+    place_name,
+    plural,
+    scene_truth,
+)
+from pocket_model.tasks.talks import schema_of
+from pocket_model.tasks.turn import Turn, capital, join_words, to_json, with_article
+from pocket_model.tasks.wordings import Wordings
+
+SPOKEN = {
+    "mug": ("mug", "mug", "cup"),
+    "bicycle": ("bicycle", "bike", "bike"),
+    "person": ("person",),
+    "plant": ("plant", "plant", "potted plant"),
+}
+DONT_KNOW = (
+    "I do not know. The picture does not show it.",
+    "I do not know. The picture does not show it.",
+    "I do not know that.",
+    "I cannot tell that from the picture. I do not know.",
+    "The picture does not say. I do not know.",
+)
+CENTRE, MIDDLE = "centre", "middle"
+UNSURE = "do not|don't|cannot|can't|does not"
+
+
+def _spoken(rng: Random, name: str) -> str:
+    """A name as people say it: "bike", "red cup"."""
+    *colour, last = name.rsplit(" ", 1)
+    return " ".join((*colour, rng.choice(SPOKEN[last]))) if last in SPOKEN else name
+
+
+def _word(number: int) -> str:
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
+def _there_are(number: int, name: str) -> str:
+    """ "there are two mugs"; `name` may have a colour before it."""
+    *before, last = name.split(" ") if name != "traffic light" else (name,)
+    noun = " ".join((*before, last if number == 1 else plural(last)))
+    return f"there {'is' if number == 1 else 'are'} {_word(number)} {noun}"
+
+
+def _number_reply(rng: Random, number: int, name: str) -> str:
+    full = capital(_there_are(number, name)) + "."
+    brief = str(number), capital(_word(number) if number else "none")
+    return rng.choice((full, full, full, *brief))
+
+
+def _single(record: dict) -> list[dict]:
+    return [one for one in record["objects"] if record["counts"][one["name"]] == 1]
+
+
+def _absent_name(rng: Random, record: dict) -> str:
+    names = tuple(TABLE if record["setting"] == "table" else STREET)
+    names = rng.choice((names, names, ABSENT, tuple(KINDS)))
+    name = rng.choice(names)
+    while name in record["counts"]:
+        name = rng.choice(ABSENT)
+    return name
+
+
+# --- claims --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something that may be true: the section that asks for it, its names, and what is true.
+
+    `facts` is what may follow a yes or no; of the words `of` it may hold only those in `may`.
+    """
+
+    kind: str
+    names: dict
+    facts: str
+    of: object = COLOURS
+    may: tuple = ()
+
+
+def _claim_colour(rng: Random, record: dict, wish: bool) -> Claim | None:
+    if not wish and rng.random() < 0.12:
+        name = _absent_name(rng, record)
+        names = {"thing": _spoken(rng, name), "colour": rng.choice(COLOURS)}
+        return Claim("colour", names, f"there is no {name} in the picture")
+    name = rng.choice(tuple(record["counts"]))
+    colours = {one["colour"] for one in record["objects"] if one["name"] == name}
+    if len(colours) > 1:
+        return None
+    colour, many = colours.pop(), record["counts"][name] > 1
+    asked = colour if wish else rng.choice([one for one in COLOURS if one != colour])
+    things = plural(name) if many else _spoken(rng, name)
+    facts = f"the {plural(name)} are {colour}" if many else f"the {name} is {colour}"
+    kind = "colours" if many else "colour"
+    return Claim(kind, {"thing": things, "colour": asked}, facts, COLOURS, (colour,))
+
+
+def _claim_place(rng: Random, record: dict, wish: bool) -> Claim | None:
+    found = choose_thing(rng, record)
+    if not found or not is_clear(found[0], record["size"]):
+        return None
+    thing, name = found
+    across, down = thing["place"]
+    sides = {
+        *((across,) if across != CENTRE else ()),
+        *((down,) if down != MIDDLE else ()),
+        *(("middle",) if (across, down) == (CENTRE, MIDDLE) else ()),
+    }
+    wrong = {"left", "right", "top", "bottom"} - sides
+    if across != CENTRE and down != MIDDLE:
+        wrong.add("middle")
+    side = rng.choice(sorted(sides if wish else wrong))
+    places = {
+        "left": ("on the left", "on the left", "on the left side", "to the left", "at the left"),
+        "right": ("on the right", "on the right", "on the right side", "to the right"),
+        "top": ("at the top", "at the top", "near the top", "up at the top", "in the top part"),
+        "bottom": ("at the bottom", "at the bottom", "near the bottom", "down at the bottom"),
+        "middle": ("in the middle", "in the centre", "in the center", "right in the middle"),
+    }
+    words, judged = place_name(thing)
+    names = {"thing": _spoken(rng, name), "where": rng.choice(places[side])}
+    return Claim("place", names, f"the {name} is {words}", PLACES, tuple(judged))
+
+
+def _claim_number(rng: Random, record: dict, wish: bool) -> Claim:
+    counts = record["counts"]
+    name = rng.choice([one for one in counts for _ in range(counts[one])])
+    if rng.random() < 0.1:
+        name = _absent_name(rng, record)
+    number = counts.get(name, 0)
+    how = rng.choice(("", "", "", "exactly", "more than", "fewer than", "at least", "only"))
+    tests: dict[str, Callable[[int], bool]] = {
+        "more than": lambda asked: number > asked,
+        "fewer than": lambda asked: number < asked,
+        "at least": lambda asked: number >= asked,
+    }
+    test = tests.get(how, lambda asked: number == asked)
+    fitting = [one for one in range(1, 10) if test(one) == wish and abs(one - number) < 4]
+    if not fitting:
+        how = ""
+        fitting = [number] if wish and number else [number + 1, number + 2]
+        wish = wish and bool(number)
+    asked = rng.choice(fitting)
+    if how in ("", "only", "exactly") and wish != (asked == number):
+        return None
+    word = rng.choice((_word(asked), _word(asked), str(asked)))
+    things = plural(name) if asked > 1 else name
+    names = {"number": f"{how} {word}".strip(), "things": things}
+    facts = f"there are no {plural(name)}" if number == 0 else _there_are(number, name)
+    return Claim("one" if asked == 1 else "number", names, facts, "numbers", (number,))
+
+
+def _claim_relation(rng: Random, record: dict, wish: bool) -> Claim | None:
+    named = [(one, call_thing(rng, record, one)) for one in record["objects"]]
+    named = [pair for pair in named if pair[1]]
+    if len(named) < 2:
+        return None
+    (one, name), (other, other_name) = rng.sample(named, 2)
+    relation = rng.choice(tuple(RELATIONS))
+    axis, sign = RELATIONS[relation]
+    a, b = one["bbox_2d"], other["bbox_2d"]
+    value = sign * (a[axis] + a[axis + 2] - b[axis] - b[axis + 2]) / 2
+    if abs(value) < (60 if axis == 0 else 110):
+        return None
+    if (value > 0) != wish:
+        name, other_name = other_name, name
+    opposite = {"left": "right", "right": "left", "above": "below", "below": "above"}
+    core = relation.removeprefix("to the ").split(" ")[0]
+    true = relation if wish else relation.replace(core, opposite[core])
+    names = {"thing": name, "other": other_name, "relation": relation}
+    may = (core if wish else opposite[core],)
+    facts = f"the {name} is {true} the {other_name}"
+    return Claim("relation", names, facts, tuple(opposite), may)
+
+
+def _claim_presence(rng: Random, record: dict, wish: bool) -> Claim:
+    counts = record["counts"]
+    if wish:
+        name = rng.choice(tuple(counts))
+        facts = _there_are(counts[name], name)
+        if counts[name] == 1:
+            facts = f"there is {with_article(name)}"
+        may = (counts[name],)
+    else:
+        name, may = _absent_name(rng, record), (0,)
+        facts = f"there is no {name} in the picture"
+    names = {"thing": _spoken(rng, name), "things": plural(name)}
+    return Claim("presence", names, facts, "numbers", may)
+
+
+def _claim_coloured(rng: Random, record: dict, wish: bool) -> Claim | None:
+    """Whether there is a red bus."""
+    thing = rng.choice(record["objects"])
+    name = thing["name"]
+    colours = {one["colour"] for one in record["objects"] if one["name"] == name}
+    colour = thing["colour"]
+    if not wish:
+        colour = rng.choice([one for one in COLOURS if one not in colours])
+    things = f"{colour} {plural(name)}"
+    names = {"thing": f"{colour} {_spoken(rng, name)}", "things": things}
+    if wish:
+        number = sum(one["name"] == name and one["colour"] == colour for one in record["objects"])
+        some = with_article(full_name(thing))
+        facts = f"there is {some}" if number == 1 else _there_are(number, full_name(thing))
+        return Claim("presence", names, facts, COLOURS, (colour,))
+    facts = f"there is no {colour} {name} in the picture"
+    if len(colours) == 1 and rng.random() < 0.6:
+        many = record["counts"][name] > 1
+        facts = f"the {plural(name) if many else name} {'are' if many else 'is'} {thing['colour']}"
+    return Claim("presence", names, facts, COLOURS, (*colours, colour))
+
+
+CLAIMS = {
+    _claim_colour: 10,
+    _claim_place: 6,
+    _claim_number: 6,
+    _claim_relation: 5,
+    _claim_presence: 5,
+    _claim_coloured: 4,
+}
+
+
+def _ask_claim(
+    rng: Random, record: dict, words: Wordings, task: str, section: str, *, brief: float
+) -> Turn | None:
+    wish = rng.random() < 0.5
+    make = rng.choices(list(CLAIMS), list(CLAIMS.values()))[0]
+    claim = make(rng, record, wish)
+    if claim is None:
+        return None
+    if make is _claim_number:  # it may have had to turn
+        wish = claim.names["number"] and _number_claim_holds(claim)
+    asked = words.ask(rng, f"{section}_{claim.kind}", **claim.names)
+    yes = "yes" if wish else "no"
+    reply = f"{capital(yes)}, {claim.facts}."
+    if rng.random() < brief:
+        reply = rng.choice((capital(yes), capital(yes) + "."))
+    truth = {"judge": "claim", "is": yes, "of": claim.of, "may": list(claim.may)}
+    return Turn(task, fix_articles(asked), reply, truth)
+
+
+def _number_claim_holds(claim: Claim) -> bool:
+    *how, word = claim.names["number"].split(" ")
+    asked = int(word) if word.isdigit() else NUMBERS.index(word)
+    number = claim.may[0]
+    tests = {"more than": number > asked, "fewer than": number < asked, "at least": number >= asked}
+    return tests.get(" ".join(how), number == asked)
+
+
+def ask_yes_no(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    return _ask_claim(rng, record, words, "yes_no", "yn", brief=0.12)
+
+
+def ask_confirm(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    return _ask_claim(rng, record, words, "confirm", "cf", brief=0.06)
+
+
+# --- lists of things -----------------------------------------------------------------------------
+
+
+def _things_truth(things: list[dict]) -> dict:
+    return {"judge": "things", "is": dict(Counter(map(full_name, things))), "rows": {}}
+
+
+def _list_things(rng: Random, things: list[dict]) -> str:
+    return join_words(group_things(things, people=rng.random() < 0.5))
+
+
+def ask_open_scene(rng: Random, record: dict, words: Wordings) -> Turn:
+    """What is to be seen, in daily words; told with places or as a list."""
+    setting = record["setting"]
+    question = words.ask(
+        rng,
+        "open_scene",
+        where="on the table" if setting == "table" else rng.choice(("in the street", "on the road")),
+    )
+    truth = _things_truth(record["objects"])
+    if rng.random() < 0.5:
+        return Turn("open_scene", question, describe_scene(rng, record), truth)
+    listed = _list_things(rng, record["objects"])
+    forms = f"A {setting} with {listed}.", f"A {setting} with {listed}.", f"I see {listed}."
+    return Turn("open_scene", question, rng.choice(forms), truth)
+
+
+def ask_anything(rng: Random, record: dict, words: Wordings) -> Turn:
+    """Which things have a colour."""
+    there = sorted({one["colour"] for one in record["objects"]})
+    colour = rng.choice(there)
+    if rng.random() < 0.25 and len(there) < len(COLOURS):
+        colour = rng.choice([one for one in COLOURS if one not in there])
+    things = [one for one in record["objects"] if one["colour"] == colour]
+    section = rng.choice(("any_yes_no", "any_which"))
+    question = fix_articles(words.ask(rng, section, colour=colour))
+    if not things:
+        reply = f"{'No, n' if section == 'any_yes_no' else 'N'}othing is {colour}."
+        truth = {"judge": "keys", "all": [["no\\b", "nothing", "none"]], "none": ["yes", "the "]}
+        return Turn("anything", question, reply, truth)
+    groups = group_things(things, people=False)
+    listed = join_words([f"the {one.removeprefix('a ').removeprefix('an ')}" for one in groups])
+    reply = f"Yes, {listed}." if section == "any_yes_no" else f"{capital(listed)}."
+    return Turn("anything", question, reply, _things_truth(things))
+
+
+# --- neighbours ----------------------------------------------------------------------------------
+
+
+def _gaps(one: dict, other: dict) -> tuple[float, float]:
+    """The gaps across and down between two boxes in pixels; negative where they share a range."""
+    a, b = one["box"], other["box"]
+    return max(a[0] - b[2], b[0] - a[2]), max(a[1] - b[3], b[1] - a[3])
+
+
+def _distance(one: dict, other: dict, size: list[int]) -> float:
+    across, down = _gaps(one, other)
+    return (max(0, across) ** 2 + max(0, down) ** 2) ** 0.5 / size[0]
+
+
+SIDES = {
+    "next to": None,
+    "left": (0, -1),
+    "right": (0, 1),
+    "above": (1, -1),
+    "below": (1, 1),
+}
+
+
+def ask_next_to(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    found = choose_thing(rng, record)
+    if not found:
+        return None
+    thing, name = found
+    side = rng.choice(("next to", "next to", "left", "left", "right", "right", "above", "below"))
+    size = record["size"]
+    others = [one for one in record["objects"] if one is not thing]
+    if SIDES[side]:
+        axis, sign = SIDES[side]
+        middle = thing["box"][axis] + thing["box"][axis + 2]
+        beyond = [sign * (one["box"][axis] + one["box"][axis + 2] - middle) / 2 for one in others]
+        others = [one for one, by in zip(others, beyond, strict=True) if by > -0.02 * size[axis]]
+        if not others:
+            return _nothing_there(rng, words, name, side)
+    elif not others:
+        return None
+    ranked = sorted((_distance(thing, one, size), index) for index, one in enumerate(others))
+    nearest = others[ranked[0][1]]
+    across, down = _gaps(thing, nearest)
+    lies_well = down < 0 if side in ("next to", "left", "right") else across < 0 <= down + 5
+    if side in ("next to", "left", "right") and across < -5:
+        return None
+    if not lies_well or ranked[0][0] > 0.3:
+        return None
+    if len(ranked) > 1 and ranked[1][0] < ranked[0][0] * 1.5 + 0.04:
+        return None
+    relation = {"left": "left of", "right": "right of"}.get(side, side)
+    question = words.ask(rng, f"beside_{side.replace(' ', '_')}", thing=_spoken(rng, name))
+    answer = full_name(nearest)
+    full = f"The {answer} is {relation} the {name}."
+    reply = rng.choice((full, full, f"The {answer}.", f"{capital(with_article(answer))}."))
+    return Turn("next_to", question, reply, {"judge": "first_thing", "is": answer})
+
+
+def _nothing_there(rng: Random, words: Wordings, name: str, side: str) -> Turn | None:
+    relation = {"left": "left of", "right": "right of"}.get(side, side)
+    question = words.ask(rng, f"beside_{side}", thing=name)
+    reply = rng.choice((f"Nothing is {relation} the {name}.", f"There is nothing {relation} it."))
+    return Turn("next_to", question, reply, {"judge": "keys", "all": [["nothing", "no "]]})
+
+
+# --- numbers of things ---------------------------------------------------------------------------
+
+
+def ask_count_all(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """How many things in all, of a colour, in a half, of how many kinds."""
+    things, roll = record["objects"], rng.random()
+    if roll < 0.3:
+        number, name, section, names = len(things), "thing", "all", {}
+    elif roll < 0.55:
+        colour = rng.choice(COLOURS if rng.random() < 0.15 else [one["colour"] for one in things])
+        number, name = sum(one["colour"] == colour for one in things), f"{colour} thing"
+        section, names = "colour", {"colour": colour}
+    elif roll < 0.78:
+        side = rng.choice(("left", "right", "top", "bottom"))
+        axis = 0 if side in ("left", "right") else 1
+        side_of = record["size"][axis]
+        middles = [(one["box"][axis] + one["box"][axis + 2]) / 2 / side_of for one in things]
+        if any(abs(middle - 0.5) < 0.04 for middle in middles):
+            return None
+        number = sum((middle < 0.5) == (side in ("left", "top")) for middle in middles)
+        name, section = "thing", "half"
+        names = {"side": side}
+    else:
+        number, name, section, names = len(record["counts"]), "kind", "kinds", {}
+    question = words.ask(rng, f"total_{section}", **names)
+    reply = _number_reply(rng, number, name)
+    if section == "kinds" and len(reply) > 5:
+        reply = f"{reply[:-1]} of {'thing' if number == 1 else 'things'}."
+    return Turn("count_all", question, reply, {"judge": "number", "is": number})
+
+
+# --- what is written -----------------------------------------------------------------------------
+
+
+def ask_text_on(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    street, counts = record["setting"] == "street", record["counts"]
+    if not street and rng.random() < 0.75:
+        return None
+    name = rng.choice(("bus", "sign"))
+    if counts.get(name, 0) > 1:
+        return None
+    section = {"bus": "on_bus", "sign": rng.choice(("on_sign", "which_street"))}[name]
+    question = words.ask(rng, section)
+    if not counts.get(name):
+        if not street and section == "which_street":
+            return None
+        if section == "which_street":
+            truth = {"judge": "keys", "all": [["no (?:street )?(?:sign|name)", *UNSURE.split("|")]]}
+            return Turn("text_on", question, rng.choice(DONT_KNOW[:3]), truth)
+        reply = rng.choice((f"There is no {name} in the picture.", f"There is no {name}."))
+        return Turn("text_on", question, reply, {"judge": "absent", "is": name})
+    text = next(one for one in record["objects"] if one["name"] == name).get("text")
+    if not text:
+        return None
+    forms = {
+        "on_bus": (text, text, f"The bus has the number {text}.", f"It is {text}."),
+        "on_sign": (text, text, f"The sign says {text}.", f"It says {text}."),
+        "which_street": (text, text, f"It is {text}.", f"This is {text}."),
+    }
+    return Turn("text_on", question, rng.choice(forms[section]), {"judge": "holds", "is": text})
+
+
+# --- the first ten minutes -----------------------------------------------------------------------
+
+
+def _first_colours(rng: Random, record: dict) -> tuple | None:
+    colours = list(dict.fromkeys(one["colour"] for one in record["objects"]))
+    if "traffic light" in record["counts"]:
+        return None
+    verb = "The things are" if len(record["objects"]) > 1 else "It is"
+    forms = f"{verb} {join_words(colours)}.", capital(join_words(colours)) + "."
+    return {}, rng.choice(forms), {"judge": "words", "of": COLOURS, "is": colours}
+
+
+def _by_area(record: dict) -> list[dict] | None:
+    def area(one: dict) -> int:
+        left, top, right, bottom = one["box"]
+        return (right - left) * (bottom - top)
+
+    things = sorted(record["objects"], key=area)
+    if len(things) < 2:
+        return None
+    return [
+        things[0] if area(things[1]) > 1.5 * area(things[0]) else None,
+        things[-1] if area(things[-1]) > 1.4 * area(things[-2]) else None,
+    ]
+
+
+def _extreme(which: int) -> Callable:
+    def answer(rng: Random, record: dict) -> tuple | None:
+        ends = _by_area(record)
+        if not ends or not ends[which]:
+            return None
+        name = full_name(ends[which])
+        how = ("smallest", "biggest")[which]
+        forms = f"The {name}.", f"The {name} is the {how}."
+        return {}, rng.choice(forms), {"judge": "first_thing", "is": name}
+
+    return answer
+
+
+def _first_side(rng: Random, record: dict) -> tuple | None:
+    side, axis = rng.choice((("left", 0), ("right", 0), ("top", 1), ("bottom", 1)))
+    if not all(is_clear(one, record["size"]) for one in record["objects"]):
+        return None
+    things = [one for one in record["objects"] if one["place"][axis] == side]
+    if axis:
+        place = rng.choice((f"at the {side}", f"at the {side}", f"in the {side} part"))
+        if not things:
+            reply = f"There is nothing at the {side}."
+    else:
+        place = rng.choice((f"on the {side}", f"on the {side}", f"on the {side} side"))
+        if not things:
+            reply = f"There is nothing on the {side}."
+    if not things:
+        return {"where": place}, reply, {"judge": "keys", "all": [["nothing", "no "]]}
+    reply = f"{capital(_list_things(rng, things))}."
+    return {"where": place}, reply, _things_truth(things)
+
+
+def _first_middle(rng: Random, record: dict) -> tuple | None:
+    things = [one for one in record["objects"] if one["place"] == [CENTRE, MIDDLE]]
+    if not all(is_clear(one, record["size"]) for one in record["objects"]) or not things:
+        return None
+    return {}, f"{capital(_list_things(rng, things))}.", _things_truth(things)
+
+
+def _first_setting(rng: Random, record: dict) -> tuple:
+    setting = record["setting"]
+    forms = f"A {setting}.", f"It is a {setting}.", f"This is a {setting}."
+    truth = {"judge": "words", "of": ("table", "street"), "is": [setting]}
+    return {}, rng.choice(forms), truth
+
+
+def _first_only(rng: Random, record: dict) -> tuple | None:
+    if len(record["objects"]) != 1 or record["counts"].get("traffic light"):
+        return None
+    one = record["objects"][0]
+    forms = f"It is {one['colour']}.", f"The {one['name']} is {one['colour']}."
+    truth = {"judge": "words", "of": COLOURS, "is": [one["colour"]]}
+    return {}, rng.choice(forms), truth
+
+
+def _first_everything(rng: Random, record: dict) -> tuple:
+    return {}, describe_scene(rng, record), scene_truth(record)
+
+
+def _first_kinds(rng: Random, record: dict) -> tuple:
+    names = list(record["counts"])
+    forms = f"{capital(join_words(names))}.", f"I see {join_words(names)}."
+    if all(name not in ("person", "bus", "box") for name in names):
+        many = [name if record["counts"][name] == 1 else plural(name) for name in names]
+        forms = f"{capital(join_words(many))}.", forms[0]
+    truth = {"judge": "words", "of": tuple(KINDS), "is": sorted(names)}
+    return {}, rng.choice(forms), truth
+
+
+def _first_light(rng: Random, record: dict) -> tuple | None:
+    lights = [one for one in record["objects"] if one["name"] == "traffic light"]
+    if not lights:
+        if record["setting"] == "table" or rng.random() < 0.7:
+            return None
+        truth = {"judge": "absent", "is": "traffic light"}
+        return {}, "There is no traffic light in the picture.", truth
+    if len(lights) > 1 or not lights[0].get("text"):
+        return None
+    colour = lights[0]["text"]
+    forms = f"The traffic light shows {colour}.", f"The traffic light is {colour}.", f"{colour}."
+    truth = {"judge": "words", "of": ("red", "yellow", "green"), "is": [colour]}
+    return {}, capital(rng.choice(forms)), truth
+
+
+FIRST = {
+    "first_colours": (5, _first_colours),
+    "first_biggest": (4, _extreme(1)),
+    "first_smallest": (3, _extreme(0)),
+    "first_side": (9, _first_side),
+    "first_middle": (5, _first_middle),
+    "first_setting": (2, _first_setting),
+    "first_only": (7, _first_only),
+    "first_everything": (2, _first_everything),
+    "first_kinds": (4, _first_kinds),
+    "first_light": (9, _first_light),
+}
+
+
+def ask_first_minutes(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """What else a learner asks about such a picture in the first ten minutes."""
+    section = rng.choices(list(FIRST), [weight for weight, _ in FIRST.values()])[0]
+    found = FIRST[section][1](rng, record)
+    if not found:
+        return None
+    names, reply, truth = found
+    return Turn("first_minutes", words.ask(rng, section, **names), reply, truth)
+
+
+def ask_odd_question(rng: Random, record: dict, words: Wordings) -> Turn:
+    """What such a picture does not show."""
+    thing = rng.choice(_single(record) or record["objects"])["name"]
+    question = words.ask(rng, "odd_question", thing=_spoken(rng, thing))
+    return Turn("odd_question", question, rng.choice(DONT_KNOW), {"judge": "unknown"})
+
+
+# --- forms ---------------------------------------------------------------------------------------
+
+FIELDS = {
+    "what": ("what", "thing", "name", "object", "item", "kind", "type", "label", "noun", "title"),
+    "colour": ("colour", "color", "tint", "hue", "paint", "shade", "painted", "tone"),
+    "place": ("place", "where", "position", "location", "spot", "region", "area"),
+    "number": ("how_many", "number", "count", "amount", "quantity", "n"),
+}
+MEANINGS = {
+    "what": ("what it is", "the name of the thing", "the kind of thing"),
+    "colour": ("its colour", "the colour", "its color", "what colour it has"),
+    "place": ("its place", "where it is", "where it stands", "its position"),
+    "number": ("how many there are", "the number of them"),
+}
+STRANGE = ("x1", "x2", "a", "b", "q7", "zed", "f_1", "foo", "bar", "k", "col_3", "v", "w", "alpha")
+
+
+def _place(thing: dict) -> str:
+    return " ".join(place_name(thing)[1][::-1])  # "top left"
+
+
+def _choose_keys(rng: Random, fields: list[str]) -> tuple[dict[str, str], str]:
+    """A key for each field, and the keys as the question lists them."""
+    strange = rng.random() < 0.3
+    if strange:
+        keys = rng.sample(STRANGE, k=len(fields))
+    else:
+        keys = [rng.choice(FIELDS[field]) for field in fields]
+    told = strange or rng.random() < 0.2
+    mark = rng.choice(('"', '"', "", "", "'"))
+    named = [f"{mark}{key}{mark}" for key in keys]
+    if told:
+        form = rng.choice(("{} ({})", "{} = {}", "{}: {}", "{} for {}"))
+        meant = (rng.choice(MEANINGS[field]) for field in fields)
+        named = [form.format(key, what) for key, what in zip(named, meant, strict=True)]
+    listed = join_words(named) if rng.random() < 0.6 else ", ".join(named)
+    return dict(zip(fields, keys, strict=True)), listed
+
+
+def ask_form(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """One named thing, or all of a kind, in JSON with keys of the asker's own."""
+    if rng.random() < 0.3:
+        return _ask_form_list(rng, record, words)
+    found = choose_thing(rng, record)
+    if not found:
+        return None
+    thing, name = found
+    values = {"what": thing["name"], "colour": thing["colour"]}
+    if is_clear(thing, record["size"]):
+        values["place"] = _place(thing)
+    if name == thing["name"] and rng.random() < 0.3:
+        values["number"] = 1
+    fields = rng.sample(tuple(values), k=rng.randint(min(2, len(values)), len(values)))
+    keys, listed = _choose_keys(rng, fields)
+    value = {keys[field]: values[field] for field in fields}
+    question = words.ask(rng, "form_one", thing=name, keys=listed)
+    truth = {"judge": "json", "is": value, "schema": schema_of(value)}
+    return Turn("form", question, to_json(value), truth)
+
+
+def _ask_form_list(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    name = rng.choice(tuple(record["counts"]))
+    things = [one for one in record["objects"] if one["name"] == name]
+    if len(things) > 6:
+        return None
+    things.sort(key=lambda one: one["box"][0])
+    known = ["what", "colour"]
+    if all(is_clear(one, record["size"]) for one in things):
+        known.append("place")
+    fields = rng.sample(known, k=rng.choice((2, 2, min(3, len(known)))))
+    keys, listed = _choose_keys(rng, fields)
+    all_values = [
+        {"what": name, "colour": one["colour"], "place": _place(one) if "place" in fields else ""}
+        for one in things
+    ]
+    rows = [{keys[field]: values[field] for field in fields} for values in all_values]
+    question = words.ask(rng, "form_list", things=plural(name), keys=listed)
+    truth = {"judge": "json", "is": rows, "any_order": True, "schema": schema_of(rows)}
+    return Turn("form", question, to_json(rows), truth)
+
+
+# --- points and boxes ----------------------------------------------------------------------------
+
+
+def _choose_kind(rng: Random, record: dict) -> tuple[str, list[dict]]:
+    """A kind of thing and all of it from left to right."""
+    name = rng.choice(record["objects"])["name"]
+    things = [one for one in record["objects"] if one["name"] == name]
+    return name, sorted(things, key=lambda one: one["box"][0])
+
+
+def _point(thing: dict) -> list[int]:
+    left, top, right, bottom = thing["bbox_2d"]
+    return [(left + right) // 2, (top + bottom) // 2]
+
+
+def ask_points(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    if rng.random() < 0.6:
+        found = choose_thing(rng, record)
+        if not found:
+            return None
+        things, name = [found[0]], found[1]
+        question = words.ask(rng, "point_one", thing=name)
+    else:
+        name, things = _choose_kind(rng, record)
+        question = words.ask(rng, "point_all", things=plural(name), thing=name)
+    reply = to_json([{"point_2d": _point(one), "label": name} for one in things])
+    boxes = [{"bbox_2d": one["bbox_2d"], "label": name} for one in things]
+    return Turn("points", question, reply, {"judge": "points", "is": boxes})
+
+
+EXTRAS = {"colour": ("colour", "color", "tint"), "place": ("place", "position", "where")}
+
+
+def ask_box_keys(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """Boxes with one more key: the colour or the place."""
+    name, things = _choose_kind(rng, record)
+    asked = plural(name)
+    if rng.random() < 0.4:
+        asked = rng.choice(("things", "objects"))
+        things = sorted(record["objects"], key=lambda one: (one["box"][0], one["box"][1]))
+    if len(things) > 7:
+        return None
+    clear = all(is_clear(one, record["size"]) for one in things)
+    field = rng.choice(("colour", "colour", "place")) if clear else "colour"
+    key = rng.choice(EXTRAS[field])
+    boxes = [
+        {
+            "bbox_2d": one["bbox_2d"],
+            "label": one["name"],
+            key: one["colour"] if field == "colour" else _place(one),
+        }
+        for one in things
+    ]
+    question = words.ask(rng, "box_keys", things=asked, key=key)
+    return Turn("box_keys", question, to_json(boxes), {"judge": "boxes", "is": boxes, "extra": key})
+
+
+SCENE_TALK_ASKS_: dict[str, tuple[float, Callable[[Random, dict, Wordings], Turn | None]]] = {
+    "yes_no": (24, ask_yes_no),
+    "confirm": (8, ask_confirm),
+    "open_scene": (10, ask_open_scene),
+    "anything": (8, ask_anything),
+    "next_to": (8, ask_next_to),
+    "count_all": (10, ask_count_all),
+    "text_on": (7, ask_text_on),
+    "first_minutes": (14, ask_first_minutes),
+    "odd_question": (4, ask_odd_question),
+    "form": (12, ask_form),
+    "points": (8, ask_points),
+    "box_keys": (8, ask_box_keys),
+}
 SCENE_TALK_ASKS: dict = {}
