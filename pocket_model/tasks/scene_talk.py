@@ -726,7 +726,7 @@ def ask_box_keys(rng: Random, record: dict, words: Wordings) -> Turn | None:
     return Turn("box_keys", question, to_json(boxes), {"judge": "boxes", "is": boxes, "extra": key})
 
 
-SCENE_TALK_ASKS_: dict[str, tuple[float, Callable[[Random, dict, Wordings], Turn | None]]] = {
+SCENE_TALK_ASKS: dict[str, tuple[float, Callable[[Random, dict, Wordings], Turn | None]]] = {
     "yes_no": (24, ask_yes_no),
     "confirm": (8, ask_confirm),
     "open_scene": (10, ask_open_scene),
@@ -740,4 +740,3 @@ SCENE_TALK_ASKS_: dict[str, tuple[float, Callable[[Random, dict, Wordings], Turn
     "points": (8, ask_points),
     "box_keys": (8, ask_box_keys),
 }
-SCENE_TALK_ASKS: dict = {}
