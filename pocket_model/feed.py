@@ -98,7 +98,10 @@ class DrawnBatches(IterableDataset):
         torch.set_num_threads(1)
         while True:
             self.read_shares()
-            yield self.draw(number, kept=kept)
+            try:
+                yield self.draw(number, kept=kept)
+            except ValueError as error:  # one picture that cannot be drawn must not end a run
+                print(f"Batch {number} could not be drawn: {error}", flush=True)
             number += worker.num_workers
 
 
@@ -170,7 +173,7 @@ class Feed:
     def _copy(self, drawn: Drawn) -> Drawn:
         if self.device.type != "cuda":
             return drawn
-        self.stream = self.stream or torch.cuda.Stream()
+        self.stream = self.stream or torch.cuda.Stream(self.device)
         with self.lock, torch.cuda.stream(self.stream):
             batch = {n: a.to(self.device, non_blocking=True) for n, a in drawn.batch.items()}
             copied = torch.cuda.Event()

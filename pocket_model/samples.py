@@ -159,9 +159,9 @@ def draw_clip(rng: Random, shape: Shape) -> tuple[np.ndarray, dict]:
 
 FAMILIES: dict[str, dict[str, Family]] = {
     "image": {
-        "scene": Family(38, scenes.draw_scene_picture, SCENE_ASKS),
+        "scene": Family(44, scenes.draw_scene_picture, SCENE_ASKS),
         "fill": Family(2, scenes.draw_fill_picture, FILL_ASKS, most=3),
-        "text": Family(15, printed.draw_text_picture, TEXT_PICTURE_ASKS, most=4),
+        "text": Family(13, printed.draw_text_picture, TEXT_PICTURE_ASKS, most=4),
         "crop": Family(5, paper_talk.draw_crop_picture, paper_talk.CROP_ASKS, most=2),
         "receipt": Family(20, receipts.draw_receipt_picture, RECEIPT_ASKS),
         "chart": Family(13, charts.draw_chart_picture, CHART_ASKS),

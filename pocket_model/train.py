@@ -345,7 +345,9 @@ def train(
     `samples` is the module pocket_model.samples, or a stand-in in a test.
     """
     start = time.monotonic() if start is None else start
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", torch.cuda.current_device())
     done = json.loads((resume / "progress.json").read_text())["steps"] if resume else 0
     first = sum(len(settings.plan[i % len(settings.plan)]) for i in range(done))
     rank = dist.get_rank() if dist.is_initialized() else 0

@@ -155,6 +155,7 @@ def _claim_number(rng: Random, record: dict, wish: bool) -> Claim:
     }
     test = tests.get(how, lambda asked: number == asked)
     fitting = [one for one in range(1, 10) if test(one) == wish and abs(one - number) < 4]
+    fitting = [one for one in fitting if one > 1 or how != "fewer than"]
     if not fitting:
         how = ""
         fitting = [number] if wish and number else [number + 1, number + 2]
@@ -255,7 +256,7 @@ def _ask_claim(
     if rng.random() < brief:
         reply = rng.choice((capital(yes), capital(yes) + "."))
     truth = {"judge": "claim", "is": yes, "of": claim.of, "may": list(claim.may)}
-    return Turn(task, fix_articles(asked), reply, truth)
+    return Turn(task, fix_articles(f" {asked}")[1:], reply, truth)
 
 
 def _number_claim_holds(claim: Claim) -> bool:
@@ -286,16 +287,15 @@ def _list_things(rng: Random, things: list[dict]) -> str:
 
 
 def ask_open_scene(rng: Random, record: dict, words: Wordings) -> Turn:
-    """What is to be seen, in daily words; told with places or as a list."""
+    """What is to be seen, in daily words; with places, or as a list where a short one is wished."""
     setting = record["setting"]
-    question = words.ask(
-        rng,
-        "open_scene",
-        where="on the table" if setting == "table" else rng.choice(("in the street", "on the road")),
-    )
+    on_road = rng.choice(("in the street", "on the road"))
+    where = "on the table" if setting == "table" else on_road
     truth = _things_truth(record["objects"])
-    if rng.random() < 0.5:
+    if rng.random() < 0.7:
+        question = words.ask(rng, "open_scene", where=where)
         return Turn("open_scene", question, describe_scene(rng, record), truth)
+    question = words.ask(rng, "open_list", where=where)
     listed = _list_things(rng, record["objects"])
     forms = f"A {setting} with {listed}.", f"A {setting} with {listed}.", f"I see {listed}."
     return Turn("open_scene", question, rng.choice(forms), truth)
@@ -317,7 +317,10 @@ def ask_anything(rng: Random, record: dict, words: Wordings) -> Turn:
     groups = group_things(things, people=False)
     listed = join_words([f"the {one.removeprefix('a ').removeprefix('an ')}" for one in groups])
     reply = f"Yes, {listed}." if section == "any_yes_no" else f"{capital(listed)}."
-    return Turn("anything", question, reply, _things_truth(things))
+    names = [one["name"] for one in things]
+    judged = {"people" if name == "person" and " people" in reply else name for name in names}
+    truth = {"judge": "words", "of": (*KINDS, "people"), "is": sorted(judged)}
+    return Turn("anything", question, reply, truth)
 
 
 # --- neighbours ----------------------------------------------------------------------------------
@@ -426,6 +429,8 @@ def ask_text_on(rng: Random, record: dict, words: Wordings) -> Turn | None:
     name = rng.choice(("bus", "sign"))
     if counts.get(name, 0) > 1:
         return None
+    if name not in counts and street and rng.random() < 0.6:
+        return None
     section = {"bus": "on_bus", "sign": rng.choice(("on_sign", "which_street"))}[name]
     question = words.ask(rng, section)
     if not counts.get(name):
@@ -440,7 +445,7 @@ def ask_text_on(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if not text:
         return None
     forms = {
-        "on_bus": (text, text, f"The bus has the number {text}.", f"It is {text}."),
+        "on_bus": (text, text, f"The number is {text}.", f"It is {text}."),
         "on_sign": (text, text, f"The sign says {text}.", f"It says {text}."),
         "which_street": (text, text, f"It is {text}.", f"This is {text}."),
     }
@@ -533,19 +538,18 @@ def _first_everything(rng: Random, record: dict) -> tuple:
 
 
 def _first_kinds(rng: Random, record: dict) -> tuple:
-    names = list(record["counts"])
-    forms = f"{capital(join_words(names))}.", f"I see {join_words(names)}."
-    if all(name not in ("person", "bus", "box") for name in names):
-        many = [name if record["counts"][name] == 1 else plural(name) for name in names]
-        forms = f"{capital(join_words(many))}.", forms[0]
-    truth = {"judge": "words", "of": tuple(KINDS), "is": sorted(names)}
+    counts = record["counts"]
+    told = [with_article(one) if counts[one] == 1 else plural(one) for one in counts]
+    forms = f"{capital(join_words(told))}.", f"I see {join_words(told)}."
+    judged = ["people" if one == "person" and counts[one] > 1 else one for one in counts]
+    truth = {"judge": "words", "of": (*KINDS, "people"), "is": sorted(judged)}
     return {}, rng.choice(forms), truth
 
 
 def _first_light(rng: Random, record: dict) -> tuple | None:
     lights = [one for one in record["objects"] if one["name"] == "traffic light"]
     if not lights:
-        if record["setting"] == "table" or rng.random() < 0.7:
+        if record["setting"] == "table" or rng.random() < 0.92:
             return None
         truth = {"judge": "absent", "is": "traffic light"}
         return {}, "There is no traffic light in the picture.", truth
