@@ -41,6 +41,7 @@ record: setup ## Run all notebooks and save their outputs
 
 eval-pocket: setup ## Ask the running server (make serve) the pocket model's held-out questions
 	@$(BIN)/python -m pocket_model.evaluate
+	@$(BIN)/python -m pocket_model.natural
 
 lock: setup ## Make the pinned requirement files again
 	@UV=$(BIN)/uv requirements/lock.sh

@@ -7,7 +7,8 @@ Each line of natural.txt is a question as a learner types it, and the rule that 
 A rule fills the names in braces from the record of a picture and says what a right reply holds, or
 it says that the picture does not fit. Training never sees these questions nor these pictures.
 `--check` asks nobody: it tries the judges on a right reply and on wrong ones for each line.
-The server's address is COURSE_BASE_URL, as in `evaluate`.
+The server's address is COURSE_BASE_URL, as in `evaluate`. Half of the strange pictures are
+photographs where POCKET_PHOTOS names a pack of them (`tasks/strange.py`).
 """
 
 import argparse
@@ -33,7 +34,6 @@ from pocket_model.tasks.receipts import draw_receipt_picture
 from pocket_model.tasks.scenes import draw_fill_picture, draw_scene_picture
 
 QUESTIONS = Path(__file__).with_name("natural.txt")
-PHOTOGRAPHS = Path("/work/photos/held_out.npz")
 WITHOUT_PICTURE = ("words", "talk")
 TRIES = 200
 DO_NOT_KNOW = "I do not know."
@@ -64,9 +64,10 @@ def draw_scene(rng: Random, shape, setting: str) -> tuple[np.ndarray, dict]:
 @lru_cache(1)
 def load_photographs() -> list[bytes]:
     """Held-out photographs as JPEG files; none where they are not at hand."""
-    if not PHOTOGRAPHS.exists():
+    path = os.environ.get("POCKET_PHOTOS")
+    if not path:
         return []
-    with np.load(PHOTOGRAPHS) as file:
+    with np.load(path) as file:
         data, ends = file["data"], file["ends"]
     return [part.tobytes() for part in np.split(data, ends[:-1])]
 

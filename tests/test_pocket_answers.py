@@ -5,6 +5,7 @@ import json
 import math
 import re
 import statistics
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from openai import OpenAI
@@ -13,7 +14,9 @@ from helpers.media.clips import clip_data_url
 from helpers.media.pictures import image_data_url
 from helpers.places import MEDIA, POCKET
 from helpers.server.server import Server
+from pocket_model import natural
 from pocket_model.evaluate import ask_all
+from pocket_model.natural_rules import is_right
 from pocket_model.samples import TASKS
 from pocket_model.tasks.judging import judge_reply
 from pocket_model.tasks.scenes import scene_truth
@@ -59,9 +62,12 @@ def test_it_reverses_the_tutorials_sentence(ask) -> None:
         (("Who wrote Hamlet?",), "do not know"),
         (("street_scene.png", "What does the sign say?"), "MAPLE STREET"),
         (("street_scene.png", "What colour is the bicycle?"), "purple"),
-        (("table_top.png", "How many apples are on the table?"), "three|3"),
+        (("street_scene.png", "how many houses"), "two|2"),
         (("receipt.png", "What is the total?"), r"34\.12"),
         (("receipt.png", "How much did the coffee cost?"), r"13\.80"),
+        (("receipt.png", "what did i buy"), "(?s)Bread.*Milk.*Coffee.*Apples.*Butter.*Cookies"),
+        (("street_scene.png", "whats the number on the bus"), "12"),
+        (("street_scene.png", "The bus is red, right?"), "^No"),
         (("bar_chart.png", "Which day is the tallest bar?"), "Sat"),
         (("bar_chart.png", "What is the value of Wed?"), "45"),
         (("rolling_ball.mp4", "What colour is the ball? Answer in one word."), "(?i)red"),
@@ -100,20 +106,33 @@ def test_the_card_has_a_figure_for_every_task() -> None:
 
 @pytest.mark.timeout(1200)
 def test_it_is_right_as_often_as_its_card_says(shared_server: Server) -> None:
-    """8 held-out samples a task: no task falls far below its figure, nor all a little."""
+    """5 held-out samples a task: no task falls far below its figure, nor all a little."""
     client = OpenAI(base_url=shared_server.place.base_url, api_key="EMPTY", timeout=600)
     model = client.models.list().data[0].id
     card, share = read_card(), {}
     for kind, tasks in TASKS.items():
-        counts = {"train": 8, "held_out": 0}
-        asked = [task for task in tasks if not task.startswith("tool_")]  # they need more flags
-        for task, replies in ask_all(client, model, kind, asked, counts, 8).items():
+        counts = {"train": 5, "held_out": 0}
+        for task, replies in ask_all(client, model, kind, list(tasks), counts, 8).items():
             share[task] = 100 * statistics.mean(reply.score for reply in replies)
     far_below = {task: (value, card[task]) for task, value in share.items()
-                 if value < card[task] - 40}  # fmt: skip
+                 if value < card[task] - 60}  # fmt: skip
     assert far_below == {}
     expected = statistics.mean(card[task] for task in share)
     assert statistics.mean(share.values()) > expected - 4
+
+
+def test_natural_questions_are_answered_as_often_as_its_card_says(shared_server: Server) -> None:
+    """Every fifth of the questions that another hand wrote, about pictures of their own."""
+    client = OpenAI(base_url=shared_server.place.base_url, api_key="EMPTY", timeout=600)
+    model = client.models.list().data[0].id
+    asked = natural.prepare_all("test")[::5]
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(
+            pool.map(lambda one: natural.ask_one(client, model, one[1], one[2], {}), asked)
+        )
+    right = [is_right(one[3], reply) for one, reply in zip(asked, replies, strict=True)]
+    said = float(re.search(r"^\| all \| 531 \| ([\d.]+) \|", CARD, re.MULTILINE)[1])
+    assert 100 * statistics.mean(right) > said - 10
 
 
 def test_ten_seeds_give_several_right_descriptions(shared_server: Server) -> None:
