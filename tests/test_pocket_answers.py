@@ -96,7 +96,7 @@ def test_it_lists_what_is_in_a_picture(ask, name: str) -> None:
 
 def read_card() -> dict[str, float]:
     """The share of right replies in known wordings, in percent, as the card has it."""
-    rows = re.findall(r"^\| \w+ \| (\w+) \| ([\d.]+) \|", CARD, re.MULTILINE)
+    rows = re.findall(r"^\| \w+ \| ([a-z]\w*) \| ([\d.]+) \|", CARD, re.MULTILINE)
     return {task: float(known) for task, known in rows}
 
 
@@ -131,7 +131,7 @@ def test_natural_questions_are_answered_as_often_as_its_card_says(shared_server:
             pool.map(lambda one: natural.ask_one(client, model, one[1], one[2], {}), asked)
         )
     right = [is_right(one[3], reply) for one, reply in zip(asked, replies, strict=True)]
-    said = float(re.search(r"^\| all \| 531 \| ([\d.]+) \|", CARD, re.MULTILINE)[1])
+    said = float(re.search(r"^\| all \| \d+ \| ([\d.]+) \|", CARD, re.MULTILINE)[1])
     assert 100 * statistics.mean(right) > said - 10
 
 
