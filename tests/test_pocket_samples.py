@@ -11,8 +11,10 @@ import pytest
 from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from pocket_model import natural
 from pocket_model.samples import FAMILIES, TASKS, Sample, draw_sample, judge, render
 from pocket_model.tasks.judging import count_things, overlap
+from pocket_model.tasks.strange_drawings import DRAWN
 from pocket_model.tasks.texts import read_glossary
 from pocket_model.tasks.wordings import Wordings, read_wordings
 from pocket_model.tasks.worlds import draw_world, plan_world
@@ -150,6 +152,17 @@ def test_pictures_have_the_shape_asked_for(shape):
         sample = draw_sample(Random(seed), "image", shape)
         assert [one.shape for one in sample.media] == [(shape[1], shape[0], 3)]
         assert sample.media[0].dtype == np.uint8
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_strange_picture_is_drawn_in_every_shape(name):
+    for number, shape in enumerate([(512, 288), (288, 512), (256, 256)]):
+        assert DRAWN[name](Random(number), shape).size == shape
+
+
+@pytest.mark.slow
+def test_the_judges_of_the_natural_questions_know_right_from_wrong(capsys):
+    assert natural.check() == 0, capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("shape", "frames"), [((224, 128), 32), ((320, 160), 16)])

@@ -519,7 +519,7 @@ def draw_code_squares(rng: Random, shape: Size) -> Image.Image:
             cells[top : top + 7, left : left + 7] = 0
             cells[top + 1 : top + 6, left + 1 : left + 6] = 255
             cells[top + 2 : top + 5, left + 2 : left + 5] = 0
-        side = round(rng.uniform(0.55, 0.95) * shape[1])
+        side = round(rng.uniform(0.55, 0.95) * min(shape))
         size = (side, side)
     else:
         cells = np.repeat((numbers.random((1, 95)) < 0.5).astype(np.uint8) * 255, 2, 0)
