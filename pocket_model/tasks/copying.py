@@ -147,40 +147,6 @@ def _sentence(rng: Random) -> str:
     return f"{capital(' '.join(words))}."
 
 
-def _log_line(rng: Random) -> str:
-    clock = f"{rng.randint(0, 23):02}:{rng.randint(0, 59):02}:{rng.randint(0, 59):02}"
-    level = rng.choice(("INFO", "DEBUG", "WARN", "ERROR"))
-    return f"{clock} {level} {_part(rng)}: {rng.choice(COMMON)} {_part(rng)} {rng.randint(0, 999)}"
-
-
-def _code_line(rng: Random) -> str:
-    return rng.choice(
-        (f"{_part(rng)} = {_part(rng)}({rng.randint(0, 99)})", f"import {_part(rng)}",
-         f"def {_part(rng)}_{_part(rng)}({_part(rng)}):", f"    return {_part(rng)}",
-         f"if {_part(rng)} > {rng.randint(0, 99)}:", f"# {rng.choice(COMMON)} {_part(rng)}")
-    )  # fmt: skip
-
-
-def _word_row(rng: Random) -> str:
-    return " ".join(_part(rng) for _ in range(rng.randint(4, 12)))
-
-
-def _key_line(rng: Random) -> str:
-    return f"{rng.choice(KEYS)}_{_part(rng)}: {make_string(rng)}"
-
-
-FILLERS = (_sentence, _sentence, _log_line, _code_line, _word_row, _key_line)
-
-
-def make_filler(rng: Random, length: int) -> list[str]:
-    """Lines of one kind, of about so many characters together."""
-    make, lines = rng.choice(FILLERS), []
-    while length > 0:
-        lines.append(make(rng))
-        length -= len(lines[-1]) + 1
-    return lines
-
-
 def _put_together(rng: Random, text: str, question: str) -> str:
     """The text and the question, either first."""
     between = rng.choice(("\n", "\n\n", "\n", " "))
