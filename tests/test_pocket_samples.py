@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from PIL import Image
 
-from pocket_model import natural
+from pocket_model import natural, photos
 from pocket_model.samples import FAMILIES, TASKS, Sample, draw_sample, judge, render
+from pocket_model.tasks import strange
 from pocket_model.tasks.judging import count_things, overlap
 from pocket_model.tasks.strange_drawings import DRAWN
 from pocket_model.tasks.texts import read_glossary
@@ -162,6 +164,25 @@ def test_pictures_have_the_shape_asked_for(shape):
 def test_a_strange_picture_is_drawn_in_every_shape(name):
     for number, shape in enumerate([(512, 288), (288, 512), (256, 256)]):
         assert DRAWN[name](Random(number), shape).size == shape
+
+
+def test_a_pack_of_photographs_is_drawn_from(tmp_path, monkeypatch):
+    (tmp_path / "some").mkdir()
+    rng = np.random.default_rng(1)
+    for name in ("one.png", "two.jpg"):
+        picture = rng.integers(0, 255, (9, 12, 3)).astype(np.uint8)
+        Image.fromarray(picture).resize((1000, 1200)).save(tmp_path / "some" / name)
+    Image.new("RGB", (400, 300), "red").save(tmp_path / "some" / "plain.png")
+    (tmp_path / "some" / "no.png").write_text("no picture")
+    files = photos.make_pack([tmp_path / "some"], most=10**7)
+    assert len(files) == 2 * (1 + photos.PARTS)
+    photos.write_pack(tmp_path / "pack.npz", files)
+    monkeypatch.setenv("POCKET_PHOTOS", str(tmp_path / "pack.npz"))
+    monkeypatch.setattr(strange, "PHOTO_SHARE", 1.0)
+    picture, record = strange.draw_strange_picture(Random(1), (288, 448))
+    assert picture.shape == (448, 288, 3)
+    assert record["sort"] in ("photo", "collage")
+    assert len(natural.load_photographs()) == len(files)
 
 
 @pytest.mark.slow
