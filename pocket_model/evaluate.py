@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -234,12 +235,17 @@ def measure_speed(replies: Sequence[Reply]) -> float:
     return statistics.median(rates) if rates else 0.0
 
 
-def evaluate(options: argparse.Namespace, out) -> None:
+def connect() -> tuple[OpenAI, str]:
+    """A client of the server at COURSE_BASE_URL, or the course's own, and the model's name."""
     url = os.environ.get("COURSE_BASE_URL", "http://127.0.0.1:8085/v1")
     client = OpenAI(base_url=url, api_key=os.environ.get("COURSE_API_KEY", "EMPTY"), timeout=600)
-    model = client.models.list().data[0].id
+    return client, client.models.list().data[0].id
+
+
+def evaluate(options: argparse.Namespace, out) -> None:
+    client, model = connect()
     counts = {"train": options.count, "held_out": options.new or options.count}
-    print(f"{model} at {url}, {counts} samples a task", file=out)
+    print(f"{model} at {client.base_url}, {counts} samples a task", file=out)
     print("| kind | task | known wordings | new wordings | tokens | first token, s |", file=out)
     print("|---|---|---|---|---|---|", file=out, flush=True)
     failures, everything = [], []
@@ -268,11 +274,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write here instead of the terminal")
     parser.add_argument("--sheets", type=Path, help="folder for pictures of failures")
     options = parser.parse_args()
-    if options.out:
-        with options.out.open("w") as file:
-            evaluate(options, file)
-    else:
-        evaluate(options, sys.stdout)
+    with options.out.open("w") if options.out else nullcontext(sys.stdout) as out:
+        evaluate(options, out)
 
 
 if __name__ == "__main__":

@@ -119,8 +119,18 @@ class Feed:
 
     def take(self, kind: str) -> Drawn:
         self.number += 1
-        if not self.workers:
-            return self._copy(self.drawn.draw(self.number - 1, kind))
+        if self.workers:
+            found = self._take_ready(kind)
+        else:
+            found = self._copy(self.drawn.draw(self.number - 1, kind))
+        if found.copied is not None:
+            found.copied.wait()
+            for array in found.batch.values():
+                array.record_stream(torch.cuda.current_stream())
+        return found
+
+    def _take_ready(self, kind: str) -> Drawn:
+        """The next batch from the workers, or an earlier one."""
         while not self.fresh[kind] and len(self.seen[kind]) < 4:
             if self.failure is not None:
                 raise RuntimeError("A worker could not draw its batch.") from self.failure
@@ -128,14 +138,9 @@ class Feed:
         if self.fresh[kind]:
             found = self.fresh[kind].popleft()
             self.seen[kind].append(found)
-        else:
-            self.echoes += 1
-            found = self.rng.choice(self.seen[kind])
-        if found.copied is not None:
-            found.copied.wait()
-            for array in found.batch.values():
-                array.record_stream(torch.cuda.current_stream())
-        return found
+            return found
+        self.echoes += 1
+        return self.rng.choice(self.seen[kind])
 
     def _start(self, workers: int) -> None:
         on_gpu = self.device.type == "cuda"

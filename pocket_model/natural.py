@@ -16,8 +16,10 @@ import os
 import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import lru_cache
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -26,8 +28,9 @@ import numpy as np
 from openai import OpenAI
 from PIL import Image, ImageDraw, ImageOps
 
-from pocket_model.evaluate import SHAPES, ask
+from pocket_model.evaluate import SHAPES, ask, connect
 from pocket_model.natural_rules import RULES, Truth, is_honest, is_right
+from pocket_model.photos import read_pack
 from pocket_model.tasks.charts import draw_chart_picture
 from pocket_model.tasks.printed import draw_text_picture
 from pocket_model.tasks.receipts import draw_receipt_picture
@@ -61,15 +64,10 @@ def draw_scene(rng: Random, shape, setting: str) -> tuple[np.ndarray, dict]:
             return image, record
 
 
-@lru_cache(1)
 def load_photographs() -> list[bytes]:
     """Held-out photographs as JPEG files; none where they are not at hand."""
     path = os.environ.get("POCKET_PHOTOS")
-    if not path:
-        return []
-    with np.load(path) as file:
-        data, ends = file["data"], file["ends"]
-    return [part.tobytes() for part in np.split(data, ends[:-1])]
+    return read_pack(path) if path else []
 
 
 def draw_strange(rng: Random, shape) -> tuple[np.ndarray, dict]:
@@ -134,12 +132,11 @@ def prepare(
     raise ValueError(f"Nothing drawn fits {rule} ({kind}) in {TRIES} tries.")
 
 
-def prepare_all(series: str) -> list[tuple[str, np.ndarray | None, str, Truth]]:
-    """All lines, three neighbours about one picture where it fits."""
-    lines = read_questions()
+def prepare_all(series: str, every: int = 1) -> list[tuple[str, np.ndarray | None, str, Truth]]:
+    """All lines, or one of so many; three neighbours are about one picture where it fits."""
     return [
         (kind, *prepare(kind, question, rule, number // 3, series))
-        for number, (kind, question, rule) in enumerate(lines)
+        for number, (kind, question, rule) in islice(enumerate(read_questions()), 0, None, every)
     ]
 
 
@@ -177,10 +174,8 @@ def write_table(rows: list[tuple], out) -> None:
 
 
 def run(options: argparse.Namespace, out) -> None:
-    url = os.environ.get("COURSE_BASE_URL", "http://127.0.0.1:8085/v1")
-    client = OpenAI(base_url=url, api_key=os.environ.get("COURSE_API_KEY", "EMPTY"), timeout=600)
-    model = client.models.list().data[0].id
-    print(f"{model} at {url}, {options.rounds} rounds\n", file=out)
+    client, model = connect()
+    print(f"{model} at {client.base_url}, {options.rounds} rounds\n", file=out)
     rows, urls = [], {}
     for series in range(options.rounds):
         lines = prepare_all(str(series))
@@ -231,11 +226,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.check:
         sys.exit(bool(check()))
-    if options.out:
-        with options.out.open("w") as file:
-            run(options, file)
-    else:
-        run(options, sys.stdout)
+    with options.out.open("w") if options.out else nullcontext(sys.stdout) as out:
+        run(options, out)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from media.generator.receipt import GOODS
 from media.generator.things import KINDS
 from pocket_model.tasks.judging import count_things, find_numbers
 from pocket_model.tasks.receipts import MORE_GOODS
-from pocket_model.tasks.scenes import ABSENT, COLOURS, full_name, is_clear, plural
+from pocket_model.tasks.scenes import ABSENT, COLOURS, full_name, is_clear, plural, single_things
 from pocket_model.tasks.turn import join_words, listed, with_article
 
 HONEST = re.compile(
@@ -133,7 +133,7 @@ def unknown(core: str, wrong: str, **names: str) -> Truth:
 
 def _single(rng: Random, record: dict, count: int = 1) -> list[dict]:
     """So many things whose names are theirs alone, or none."""
-    single = [one for one in record["objects"] if record["counts"][one["name"]] == 1]
+    single = single_things(record)
     return rng.sample(single, count) if len(single) >= count else []
 
 

@@ -11,6 +11,7 @@ pictures is part of the course. Keep whole sources for a pack of their own to ev
 import argparse
 import io
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -79,6 +80,13 @@ def write_pack(path: Path, files: list[bytes]) -> None:
     """`data` has the files one after another, `ends` where each ends."""
     data = np.frombuffer(b"".join(files), np.uint8)
     np.savez(path, data=data, ends=np.cumsum([len(file) for file in files]))
+
+
+@cache
+def read_pack(path: str) -> list[bytes]:
+    """The JPEG files of a pack, read once."""
+    with np.load(path) as pack:
+        return [file.tobytes() for file in np.split(pack["data"], pack["ends"][:-1])]
 
 
 def main() -> None:

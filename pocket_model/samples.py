@@ -249,10 +249,8 @@ def draw_sample(
     task = task or rng.choices(list(TASKS[kind]), list(TASKS[kind].values()))[0]
     wanted = 1 if wording else rng.choice((1, 3, 6, 7))
     if kind == "text":
-        return _converse(
-            *(rng, kind, (), _ask_text(rng, words, task, min(wanted, 4), factors)),
-            *(task, (), bool(wording)),
-        )
+        turns = _ask_text(rng, words, task, min(wanted, 4), factors)
+        return _converse(rng, kind, (), turns, task, (), bool(wording))
     name, family = next(pair for pair in FAMILIES[kind].items() if task in pair[1].asks)
     again = 1.0 if wording else AGAIN[kind]
     for _ in range(TRIES):
@@ -300,8 +298,7 @@ def _ask(
     if first is None:
         return []
     turns = [first]
-    names = list(family.asks)
-    weights = [weight * factors.get(name, 1.0) for name, (weight, _) in family.asks.items()]
+    names, weights = _weigh(family.asks, factors)
     for name in rng.choices(names, weights, k=3 * wanted):
         if len(turns) >= wanted or _stands_alone(first):
             break
@@ -311,6 +308,11 @@ def _ask(
     if rng.random() < 0.75:
         turns.sort(key=lambda turn: turn.task in TELLING)
     return turns
+
+
+def _weigh(asks: Mapping[str, tuple], factors: Mapping[str, float]) -> tuple[list, list]:
+    """The tasks of a table, and how often each is to be asked."""
+    return list(asks), [weight * factors.get(name, 1.0) for name, (weight, _) in asks.items()]
 
 
 def _stands_alone(turn: Turn) -> bool:
@@ -326,8 +328,7 @@ def _ask_text(
     rng: Random, words: Wordings, task: str, wanted: int, factors: Mapping[str, float]
 ) -> list[Turn]:
     turns = [TEXT_ASKS[task][1](rng, words)]
-    names = list(TEXT_ASKS)
-    weights = [weight * factors.get(name, 1.0) for name, (weight, _) in TEXT_ASKS.items()]
+    names, weights = _weigh(TEXT_ASKS, factors)
     while len(turns) < wanted and not _stands_alone(turns[0]):
         turn = TEXT_ASKS[rng.choices(names, weights)[0]][1](rng, words)
         if not _stands_alone(turn):

@@ -103,6 +103,11 @@ class Settings:
     )
 
 
+def gpus() -> tuple[int, int]:
+    """The number of this process's GPU, and how many learn together."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
 def judge_logits(
     logits: Tensor, ids: Tensor, weights: Tensor, turn: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -176,7 +181,7 @@ class Learner:
             for name, array in inputs.items():
                 array.copy_(batch[name], non_blocking=True)
             graph.replay()
-        self.samples += len(batch["ids"]) * (dist.get_world_size() if dist.is_initialized() else 1)
+        self.samples += len(batch["ids"]) * gpus()[1]
 
     def _number_tasks(self, tasks: list[tuple[str, ...]]) -> Tensor:
         """Task numbers (TURNS, batch) of the samples' answers."""
@@ -350,7 +355,7 @@ def train(
         device = torch.device("cuda", torch.cuda.current_device())
     done = json.loads((resume / "progress.json").read_text())["steps"] if resume else 0
     first = sum(len(settings.plan[i % len(settings.plan)]) for i in range(done))
-    rank = dist.get_rank() if dist.is_initialized() else 0
+    rank, _ = gpus()
     seed = settings.seed + 1000 * rank  # each GPU learns from samples of its own
     shares = out / "shares.json" if out else None
     drawn = DrawnBatches(settings.slots, settings.draw, samples, seed, first, shares)
@@ -425,7 +430,7 @@ class Run:
         self.history.append({"second": now - self.start, "step": learner.steps, "tasks": tasks})
         count = sum(t["n"] for t in tasks.values()) or 1
         loss = sum(t["loss"] * t["n"] for t in tasks.values()) / count
-        if not (dist.is_initialized() and dist.get_rank()):  # the first GPU speaks for all
+        if gpus()[0] == 0:  # the first GPU speaks for all
             print(
                 f"{now - self.start:.0f} s, step {learner.steps}: loss {loss:.3f}, "
                 f"{speed:.0f} samples/s, {self.feed.echoes} batches learnt again",

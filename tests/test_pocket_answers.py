@@ -26,10 +26,16 @@ CARD = (POCKET / "README.md").read_text()
 
 
 @pytest.fixture
-def ask(shared_server: Server):
+def connected(shared_server: Server) -> tuple[OpenAI, str]:
+    """A client of the server, and the model's name."""
+    client = OpenAI(base_url=shared_server.place.base_url, api_key="EMPTY", timeout=600)
+    return client, client.models.list().data[0].id
+
+
+@pytest.fixture
+def ask(connected: tuple[OpenAI, str]):
     """The reply at temperature 0 to texts and the names of course media, in this order."""
-    client = OpenAI(base_url=shared_server.place.base_url, api_key="EMPTY")
-    model = client.models.list().data[0].id
+    client, model = connected
 
     def write_part(word: str) -> dict:
         if word.endswith(".png"):
@@ -62,6 +68,10 @@ def test_it_reverses_the_tutorials_sentence(ask) -> None:
         (("Who wrote Hamlet?",), "do not know"),
         (("street_scene.png", "What does the sign say?"), "MAPLE STREET"),
         (("street_scene.png", "What colour is the bicycle?"), "purple"),
+        pytest.param(
+            *(("table_top.png", "How many apples are on the table?"), "three|3"),
+            marks=pytest.mark.xfail(reason="it counts two of the three", strict=True),
+        ),
         (("street_scene.png", "how many houses"), "two|2"),
         (("receipt.png", "What is the total?"), r"34\.12"),
         (("receipt.png", "How much did the coffee cost?"), r"13\.80"),
@@ -105,35 +115,34 @@ def test_the_card_has_a_figure_for_every_task() -> None:
 
 
 @pytest.mark.timeout(1200)
-def test_it_is_right_as_often_as_its_card_says(shared_server: Server) -> None:
-    """A held-out sample of every third task: together they are not below the card's mean."""
-    client = OpenAI(base_url=shared_server.place.base_url, api_key="EMPTY", timeout=600)
-    model = client.models.list().data[0].id
-    card, counts, scores = read_card(), {"train": 1, "held_out": 0}, {}
+def test_it_is_right_as_often_as_its_card_says(connected: tuple[OpenAI, str]) -> None:
+    """4 held-out samples a task: no task falls far below its figure, nor all a little."""
+    card, share = read_card(), {}
     for kind, tasks in TASKS.items():
-        for task, replies in ask_all(client, model, kind, list(tasks)[::3], counts, 8).items():
-            scores[task] = 100 * statistics.mean(reply.score for reply in replies)
-    wrong = {task: (score, card[task]) for task, score in scores.items() if score < card[task]}
-    assert statistics.mean(scores.values()) > statistics.mean(card[t] for t in scores) - 10, wrong
+        counts = {"train": 4, "held_out": 0}
+        for task, replies in ask_all(*connected, kind, list(tasks), counts, 8).items():
+            share[task] = 100 * statistics.mean(reply.score for reply in replies)
+    far_below = {task: (value, card[task]) for task, value in share.items()
+                 if value < card[task] - 40}  # fmt: skip
+    assert far_below == {}
+    expected = statistics.mean(card[task] for task in share)
+    assert statistics.mean(share.values()) > expected - 4
 
 
-def test_natural_questions_are_answered_as_often_as_its_card_says(shared_server: Server) -> None:
+def test_natural_questions_are_answered_as_often_as_its_card_says(
+    connected: tuple[OpenAI, str],
+) -> None:
     """Every fifth of the questions that another hand wrote, about pictures of their own."""
-    client = OpenAI(base_url=shared_server.place.base_url, api_key="EMPTY", timeout=600)
-    model = client.models.list().data[0].id
-    asked = natural.prepare_all("test")[::5]
+    asked = natural.prepare_all("test", every=5)
     with ThreadPoolExecutor(8) as pool:
-        replies = list(
-            pool.map(lambda one: natural.ask_one(client, model, one[1], one[2], {}), asked)
-        )
+        replies = list(pool.map(lambda one: natural.ask_one(*connected, *one[1:3], {}), asked))
     right = [is_right(one[3], reply) for one, reply in zip(asked, replies, strict=True)]
     said = float(re.search(r"^\| all \| \d+ \| ([\d.]+) \|", CARD, re.MULTILINE)[1])
     assert 100 * statistics.mean(right) > said - 10
 
 
-def test_ten_seeds_give_several_right_descriptions(shared_server: Server) -> None:
-    client = OpenAI(base_url=shared_server.place.base_url, api_key="EMPTY")
-    model = client.models.list().data[0].id
+def test_ten_seeds_give_several_right_descriptions(connected: tuple[OpenAI, str]) -> None:
+    client, model = connected
     url = {"url": image_data_url(MEDIA / "street_scene.png")}
     question = {"type": "text", "text": "Tell me about this picture."}
     content = [{"type": "image_url", "image_url": url}, question]
@@ -147,10 +156,10 @@ def test_ten_seeds_give_several_right_descriptions(shared_server: Server) -> Non
     assert len({text for text in texts if judge_reply(truth, text) == 1}) >= 5, texts
 
 
-def test_the_next_token_is_open_where_several_are_right(shared_server: Server) -> None:
-    client = OpenAI(base_url=shared_server.place.base_url, api_key="EMPTY")
+def test_the_next_token_is_open_where_several_are_right(connected: tuple[OpenAI, str]) -> None:
+    client, model = connected
     reply = client.chat.completions.create(
-        model=client.models.list().data[0].id,
+        model=model,
         messages=[{"role": "user", "content": "Name a fruit."}],
         max_tokens=1,
         logprobs=True,

@@ -29,7 +29,7 @@ from pocket_model.tasks.texts import (
     listed,
 )
 from pocket_model.tasks.turn import Turn, capital, to_tool_json, with_article
-from pocket_model.tasks.wordings import CHOICE, Wordings, vary
+from pocket_model.tasks.wordings import Wordings, make_choices, vary
 from pocket_model.tasks.words_talk import (
     ask_name_some,
     ask_spell,
@@ -38,9 +38,6 @@ from pocket_model.tasks.words_talk import (
     ask_word_reverse,
 )
 
-# A domain: "@name group: verbs; nouns; what it does; result=kind", then a line for each argument
-# (letter, names, kind), then its requests: "-" what one asks to be done, "?" a question or
-# anything that stands alone.
 CITIES = (
     *ONES["a city"],
     *["Tokyo", "Delhi", "Sydney", "Dublin", "Prague", "Athens", "Boston", "Lisbon", "Geneva"],
@@ -51,6 +48,9 @@ REPLIES_NO_TOOL = (
     "I cannot do that: I have no tool for it.",
 )
 Ask = Callable[[Random, dict, Wordings], Turn | None]
+# A domain: "@name group: verbs; nouns; what it does; result=kind", then a line for each argument
+# (letter, names, kind), then its requests: "-" what one asks to be done, "?" a question or
+# anything that stands alone.
 DOMAINS = Path(__file__).with_name("tool_domains.txt")
 
 
@@ -301,7 +301,7 @@ MAKERS: dict[str, Callable[[Random], object]] = {
 }
 
 
-def _make_decimal(rng: Random, negative: float) -> float | int | str:
+def _make_decimal(rng: Random, negative: float) -> "Number":
     roll = rng.random()
     sign = "-" if rng.random() < negative else ""
     whole = str(rng.randint(0, 99) if roll < 0.7 else rng.randint(100, 5000))
@@ -495,9 +495,7 @@ def ask_for(
     frame, form = rng.choice(domain.forms)
     if not form:
         return words.ask(rng, frame, **said, **names), values
-    left = 1
-    while left:
-        form, left = CHOICE.subn(lambda found: rng.choice(found[1].split("|")), form)
+    form = make_choices(rng, form)
     form = QUOTED.sub(rng.choice(QUOTES), form)
     if words.which == "train":
         form = vary(rng, form) if frame == "tool_say" else form
@@ -818,56 +816,56 @@ def _domain(name: str, verbs: str, nouns: str, does: str, **slots: tuple[str, st
 
 
 # Each goes with the section pic_… of its name.
-PICTURE_TOOLS = {
-    "number": _domain(
+PICTURE_TOOLS = {one.name: one for one in (
+    _domain(
         "number", "save store log note keep record", "number amount value figure", "save a number",
         x=("amount number value n sum", "money"),
     ),
-    "text": _domain(
+    _domain(
         "text", "save store write note keep", "text note line entry words", "save a text",
         x=("text note content value line", "text"),
     ),
-    "convert": _domain(
+    _domain(
         "convert", "convert change exchange", "money currency amount", "convert money",
         x=("amount value money sum", "money"), c=("to currency target into", "currency"),
     ),
-    "add": _domain(
+    _domain(
         "add", "add sum plus", "numbers two_numbers", "add two numbers",
         x=("a x first n1", "money"), y=("b y second n2", "money"),
     ),
-    "send": _domain(
+    _domain(
         "send", "send write text", "message text note", "send a message to someone",
         n=("to person receiver name", "person"), x=("text message body content", "text"),
     ),
-    "search": _domain(
+    _domain(
         "search", "search find look_up google", "web things internet", "search for something",
         x=("query text what term q", "text"),
     ),
-    "split": _domain(
+    _domain(
         "split", "split divide share", "bill amount", "split an amount among people",
         x=("amount bill total", "money"), n=("people persons n", "small"),
     ),
-    "list": _domain(
+    _domain(
         "list", "add put append", "shopping_list item groceries", "put an item on the list",
         x=("item what product name", "text"),
     ),
-    "count": _domain(
+    _domain(
         "count", "save log store report", "count number quantity", "save how many there are",
         x=("count number n how_many", "int"),
     ),
-    "colour": _domain(
+    _domain(
         "colour", "save log report set", "colour color paint", "save a colour",
         x=("colour color value", "text"),
     ),
-    "street": _domain(
+    _domain(
         "street", "lookup find search show", "street place map", "find a street on the map",
         x=("name street place query", "text"),
     ),
-    "date": _domain(
+    _domain(
         "date", "save check add", "date day calendar_day", "look at a day in the calendar",
         x=("date day on when", "text"),
     ),
-}  # fmt: skip
+)}  # fmt: skip
 PICTURE_AVOID = {
     *("notes", "notes2", "todo", "reminders", "money", "money2", "math", "math2", "math3", "mail"),
     *("mail2", "chat", "phone", "bank", "maps", "maps2", "maps3", "news", "news2", "web", "words"),
@@ -941,11 +939,6 @@ def _add_more(
 
 
 def _tool_of_receipt(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    turn = __tool_of_receipt(rng, record, words)
-    return turn and replace(turn, task="receipt_tool")
-
-
-def __tool_of_receipt(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """A tool to be called with what the receipt says."""
     if rng.random() < 0.25:
         asks = (receipts.ask_total, receipts.ask_item, receipts.ask_field)
@@ -980,11 +973,6 @@ def __tool_of_receipt(rng: Random, record: dict, words: Wordings) -> Turn | None
 
 
 def _tool_of_chart(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    turn = __tool_of_chart(rng, record, words)
-    return turn and replace(turn, task="chart_tool")
-
-
-def __tool_of_chart(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """A tool to be called with what the chart says."""
     if rng.random() < 0.25:
         asks = (charts.ask_tallest, charts.ask_shortest, charts.ask_value)

@@ -156,7 +156,7 @@ def _put_together(rng: Random, text: str, question: str) -> str:
     return f"{question}{end}{between if end or between != ' ' else ': '}{text}"
 
 
-def _turn(rng: Random, task: str, question: str, text: str) -> Turn:
+def _turn(task: str, question: str, text: str) -> Turn:
     return Turn(task, question, text, {"judge": "text", "is": text})
 
 
@@ -176,7 +176,7 @@ def ask_copy(rng: Random, words: Wordings) -> Turn:
     length = draw_length(rng)
     if rng.random() < 0.45:
         text = make_string(rng, one_word=False)
-        return _turn(rng, "copy", words.ask(rng, "copy_this", x=text), text)
+        return _turn("copy", words.ask(rng, "copy_this", x=text), text)
     text = make_string(rng, one_word=rng.random() < 0.7)
     where, form = rng.choice(tuple(MARKS.items()))
     plain = [
@@ -196,9 +196,9 @@ def ask_copy(rng: Random, words: Wordings) -> Turn:
     question = words.ask(rng, "copy_marked", where=where)
     between = rng.choice(("\n", "\n\n", "\n"))
     if rng.random() < 0.5:
-        return _turn(rng, "copy", f"{filler}{between}{question}", text)
+        return _turn("copy", f"{filler}{between}{question}", text)
     end = "" if question[-1] in ".?!:" else ":"
-    return _turn(rng, "copy", f"{question}{end}{between}{filler}", text)
+    return _turn("copy", f"{question}{end}{between}{filler}", text)
 
 
 # --- one of several ------------------------------------------------------------------------------
@@ -220,13 +220,24 @@ def _name_nth(rng: Random, index: int, count: int) -> str:
     return rng.choice(NTHS[index])
 
 
+def _write_list(items: list[str], style: str) -> str:
+    if style == "json":
+        return json.dumps(items, ensure_ascii=False)
+    if style == "numbered":
+        return "\n".join(f"{i}. {one}" for i, one in enumerate(items, 1))
+    if style == "dash":
+        return "\n".join(f"- {one}" for one in items)
+    between = {"comma": ", ", "line": "\n", "words": " ", "semicolon": "; ", "bar": " | "}
+    return between[style].join(items)
+
+
 def ask_copy_nth(rng: Random, words: Wordings) -> Turn:
     """The n-th of a list, of lines or words; the one that contains something; two swapped."""
     roll = rng.random()
     if roll < 0.12:
         one, other = make_strings(rng, 2)
         question = words.ask(rng, "copy_swap", x=one, y=other)
-        return _turn(rng, "copy_nth", question, f"{other} {one}")
+        return _turn("copy_nth", question, f"{other} {one}")
     length = draw_length(rng)
     strange = rng.random() < 0.85
     count = max(rng.randint(3, 8), min(length // 18, 60))
@@ -247,22 +258,17 @@ def ask_copy_nth(rng: Random, words: Wordings) -> Turn:
         index = rng.choice((0, 0, 1, 2, 3, len(items) - 1, len(items) - 1))
     sort = {"words": "word", "line": "line"}.get(style, rng.choice(("item", "one", "entry")))
     sort = rng.choice((sort, sort, "item"))
-    text = {
-        "comma": ", ".join(items), "line": "\n".join(items), "words": " ".join(items),
-        "dash": "\n".join(f"- {one}" for one in items), "semicolon": "; ".join(items),
-        "numbered": "\n".join(f"{i}. {one}" for i, one in enumerate(items, 1)),
-        "bar": " | ".join(items), "json": json.dumps(items, ensure_ascii=False),
-    }[style]  # fmt: skip
+    text = _write_list(items, style)
     wanted = items[index]
     if roll < 0.3:
         start = rng.randrange(max(1, len(wanted) - 3))
         piece = wanted[start : start + rng.choice((3, 4))].strip()
         if len(piece) > 2 and sum(piece in one for one in items) == 1 and piece != wanted:
             question = words.ask(rng, "copy_contains", x=piece)
-            return _turn(rng, "copy_nth", _under(rng, text, question), wanted)
+            return _turn("copy_nth", _under(rng, text, question), wanted)
     nth = _name_nth(rng, index, len(items))
     question = words.ask(rng, "copy_nth", nth=nth, item=sort)
-    return _turn(rng, "copy_nth", _under(rng, text, question), wanted)
+    return _turn("copy_nth", _under(rng, text, question), wanted)
 
 
 def _under(rng: Random, text: str, question: str) -> str:
@@ -292,9 +298,7 @@ def ask_copy_after(rng: Random, words: Wordings) -> Turn:
         if rng.random() < 0.7:
             found[at + 1] = make_string(rng)
         question = words.ask(rng, "copy_follows", k=found[at])
-        return _turn(
-            rng, "copy_after", _put_together(rng, " ".join(found), question), found[at + 1]
-        )
+        return _turn("copy_after", _put_together(rng, " ".join(found), question), found[at + 1])
     pairs: dict[str, str] = {}
     sort = rng.choice(("plain", "odd", "odd", "numbered"))
     while length > 0 or len(pairs) < 3:
@@ -321,7 +325,7 @@ def ask_copy_after(rng: Random, words: Wordings) -> Turn:
     if style == "env":
         key, pairs = key.upper(), {k.upper(): v for k, v in pairs.items()}
     question = words.ask(rng, "copy_key", k=key)
-    return _turn(rng, "copy_after", _under(rng, shown, question), pairs[key])
+    return _turn("copy_after", _under(rng, shown, question), pairs[key])
 
 
 # --- forms ---------------------------------------------------------------------------------------

@@ -127,10 +127,15 @@ def overlap(one: list[float], other: list[float]) -> float:
     return shared / (areas - shared) if areas > shared else 0.0
 
 
+def read_json(reply: str) -> object:
+    """The JSON of a reply, with or without a fence around it. Raises ValueError."""
+    return json.loads(re.sub(r"^```(?:json)?|```$", "", reply).strip())
+
+
 def read_boxes(reply: str) -> list[dict] | None:
     """The boxes of a reply, or None if it is no list of boxes with labels."""
     try:
-        boxes = json.loads(re.sub(r"^```(?:json)?|```$", "", reply).strip())
+        boxes = read_json(reply)
         fine = all(len(one["bbox_2d"]) == 4 and one["label"] and sum(one["bbox_2d"]) >= 0
                    for one in boxes)  # fmt: skip
     except (ValueError, TypeError, KeyError):
@@ -161,7 +166,7 @@ def _judge_boxes(truth: dict, reply: str) -> float:
 def _judge_points(truth: dict, reply: str) -> float:
     """The share of true boxes that hold exactly one point of their label; others count as wrong."""
     try:
-        points = json.loads(re.sub(r"^```(?:json)?|```$", "", reply).strip())
+        points = read_json(reply)
         found = [(one["label"].lower(), *map(float, one["point_2d"])) for one in points]
         held = [0] * len(truth["is"])
         for label, across, down in found:
@@ -195,7 +200,7 @@ def _judge_lines_with_boxes(truth: dict, reply: str) -> float:
     """Lines of text with boxes: 1 if all texts are right in their order and the boxes lie well,
     else the share that is right."""
     try:
-        lines = json.loads(re.sub(r"^```(?:json)?|```$", "", reply).strip())
+        lines = read_json(reply)
         found = [(one["text_content"], [float(side) for side in one["bbox_2d"]]) for one in lines]
     except (ValueError, TypeError, KeyError):
         return 0.0
@@ -212,7 +217,7 @@ def _judge_lines_with_boxes(truth: dict, reply: str) -> float:
 def _judge_json(truth: dict, reply: str) -> bool:
     """The same JSON; with `any_order`, a list in any order."""
     try:
-        said = json.loads(re.sub(r"^```(?:json)?|```$", "", reply).strip())
+        said = read_json(reply)
     except ValueError:
         return False
     if truth.get("any_order") and isinstance(said, list):

@@ -10,7 +10,7 @@ from media.generator.pair import ALIKE
 from media.generator.scene import Placed, Scene
 from media.generator.things import KINDS
 from pocket_model.tasks.pictures import choose_size, choose_smooth, fit
-from pocket_model.tasks.scenes import COLOURS, full_name
+from pocket_model.tasks.scenes import COLOURS, full_name, single_things
 from pocket_model.tasks.turn import Turn, capital, say
 from pocket_model.tasks.wordings import Wordings
 from pocket_model.tasks.worlds import draw_world, plan_world
@@ -87,7 +87,7 @@ def ask_pair_colour(rng: Random, record: dict, words: Wordings) -> Turn:
     """The colour of the thing that changed, or of another, in one of the two."""
     side = rng.randrange(2)
     found = record["records"][side]
-    single = [one for one in found["objects"] if found["counts"][one["name"]] == 1]
+    single = single_things(found)
     changed = [one for one in single if one["name"] == record["name"]]
     thing = rng.choice(changed or single or found["objects"][:1])
     name, colour = thing["name"], thing["colour"]

@@ -16,7 +16,7 @@ from pocket_model.tasks.charts import LABELS, plan_chart
 from pocket_model.tasks.pictures import fit
 from pocket_model.tasks.printed import COMMON, make_line
 from pocket_model.tasks.receipts import MORE_GOODS, PLACES, plan_receipt
-from pocket_model.tasks.scenes import NUMBERS, to_thousandths
+from pocket_model.tasks.scenes import NUMBERS, number_word, to_thousandths
 from pocket_model.tasks.turn import Turn, capital, join_words, to_json
 from pocket_model.tasks.wordings import Wordings
 from pocket_model.tasks.worlds import draw_world, plan_world
@@ -63,7 +63,7 @@ def _unknown(where: str) -> tuple[str, ...]:
 
 
 def _count(number: int, one: str, many: str) -> str:
-    return f"{NUMBERS[number] if number < 11 else number} {one if number == 1 else many}"
+    return f"{number_word(number)} {one if number == 1 else many}"
 
 
 # --- receipts ------------------------------------------------------------------------------------
@@ -256,20 +256,19 @@ def _limit(rng: Random, record: dict) -> tuple[int, float]:
             return limit, total
 
 
-def _above(rng: Random, record: dict) -> Found:
-    limit, total = _limit(rng, record)
-    said = record["printed"]["total"]
-    yes = "Yes.", f"Yes, it was {said}.", f"Yes, the total is {said}."
-    no = "No.", f"No, it was {said}.", f"No, the total is {said}.", f"No, only {said}."
-    return {"amount": limit}, yes if total > limit else no, YES if total > limit else NO
+def _total_beyond(above: bool) -> Callable[[Random, dict], Found]:
+    """Whether the total is above, or below, a round amount."""
 
+    def find(rng: Random, record: dict) -> Found:
+        limit, total = _limit(rng, record)
+        said = record["printed"]["total"]
+        if (total > limit) == above:
+            replies = "Yes.", f"Yes, it was {said}.", f"Yes, the total is {said}."
+            return {"amount": limit}, replies, YES
+        replies = "No.", f"No, it was {said}.", f"No, the total is {said}."
+        return {"amount": limit}, (*replies, f"No, only {said}.") if above else replies, NO
 
-def _below(rng: Random, record: dict) -> Found:
-    limit, total = _limit(rng, record)
-    said = record["printed"]["total"]
-    yes = "Yes.", f"Yes, it was {said}.", f"Yes, the total is {said}."
-    no = "No.", f"No, it was {said}.", f"No, the total is {said}."
-    return {"amount": limit}, yes if total < limit else no, YES if total < limit else NO
+    return find
 
 
 def _another_amount(rng: Random, printed: str) -> str:
@@ -419,8 +418,8 @@ RECEIPT_KINDS: Kinds = {
     "rt_price": (14, _price),
     "rt_quantity": (8, _quantity),
     "rt_bought": (9, _bought),
-    "rt_above": (4, _above),
-    "rt_below": (2, _below),
+    "rt_above": (4, _total_beyond(True)),
+    "rt_below": (2, _total_beyond(False)),
     "rt_total_is": (4, _total_is),
     "rt_price_is": (4, _price_is),
     "rt_dearer": (3, _which_dearer(True)),
@@ -553,11 +552,8 @@ def _bar_count(_rng: Random, record: dict) -> Found:
 
 def _labels(_rng: Random, record: dict) -> Found:
     labels = join_words(_labels_of(record))
-    return {}, (f"{labels}.", labels, f"The labels are {labels}."), _labels_truth(record)
-
-
-def _labels_truth(record: dict) -> dict:
-    return _only_labels(_labels_of(record), record)
+    truth = _only_labels(_labels_of(record), record)
+    return {}, (f"{labels}.", labels, f"The labels are {labels}."), truth
 
 
 def _extreme_value(most: bool) -> Callable[[Random, dict], Found]:
@@ -619,27 +615,26 @@ def _same_colour(_rng: Random, record: dict) -> Found:
     return {}, ("No.", f"No, they are {said}.", f"No, the bars are {said}."), NO
 
 
-def _two_bars(rng: Random, record: dict) -> tuple[dict, dict]:
+def _two_bars(rng: Random, record: dict) -> tuple[dict, dict, dict[str, object]]:
+    """Two bars, and the names that a question about them fills in."""
     one, two = rng.sample(record["bars"], k=2)
-    return one, two
+    return one, two, {"one": one["label"], "two": two["label"], "things": record["axis"]["label"]}
 
 
 def _difference(rng: Random, record: dict) -> Found | None:
-    one, two = _two_bars(rng, record)
+    one, two, names = _two_bars(rng, record)
     value = abs(one["value"] - two["value"])
     if value > 200 or value == 0:
         return None
-    names = {"one": one["label"], "two": two["label"], "things": record["axis"]["label"]}
     replies = str(value), f"{value}.", f"The difference is {value}.", f"It is {value}."
     return names, replies, _number(value)
 
 
 def _sum_of_bars(rng: Random, record: dict) -> Found | None:
-    one, two = _two_bars(rng, record)
+    one, two, names = _two_bars(rng, record)
     value = one["value"] + two["value"]
     if value > 100:
         return None
-    names = {"one": one["label"], "two": two["label"], "things": record["axis"]["label"]}
     replies = str(value), f"{value}.", f"Together {value}.", f"The sum is {value}."
     return names, replies, _number(value)
 
@@ -665,11 +660,10 @@ def _beyond(above: bool) -> Callable[[Random, dict], Found | None]:
 
 
 def _is_higher(rng: Random, record: dict) -> Found | None:
-    one, two = _two_bars(rng, record)
+    one, two, names = _two_bars(rng, record)
     if one["value"] == two["value"]:
         return None
     a, b = one["label"], two["label"]
-    names = {"one": a, "two": b, "things": record["axis"]["label"]}
     if one["value"] > two["value"]:
         replies = (
             "Yes.",
@@ -682,11 +676,10 @@ def _is_higher(rng: Random, record: dict) -> Found | None:
 
 
 def _which_higher(rng: Random, record: dict) -> Found | None:
-    one, two = _two_bars(rng, record)
+    one, two, names = _two_bars(rng, record)
     if one["value"] == two["value"]:
         return None
     high = max(one, two, key=lambda bar: bar["value"])
-    names = {"one": one["label"], "two": two["label"], "things": record["axis"]["label"]}
     label = high["label"]
     replies = f"{label}.", label, f"{label} is higher.", f"{label}, with {high['value']}."
     return names, replies, _only_labels([label], record) | {"first": True}
@@ -920,7 +913,7 @@ def _end_word(index: int) -> Callable[[Random, dict], Found | None]:
         if len(words) < 2 or not word.isalpha():
             return None
         which = "last" if index else "first"
-        replies = word, f"{word}", f"The {which} word is {word}.", f'"{word}"'
+        replies = word, word, f"The {which} word is {word}.", f'"{word}"'
         return {}, replies, {"judge": "text", "is": word}
 
     return find
@@ -954,17 +947,24 @@ def _has_number(_rng: Random, record: dict) -> Found | None:
     return {}, (f"Yes, {said}.", "Yes.", f"Yes: {said}"), YES
 
 
-def _spelt(_rng: Random, record: dict) -> Found | None:
+def _only_word(record: dict) -> str | None:
+    """The word that is all of the text, if it is short enough to be spelt."""
     word = record["lines"][0].strip(".!?")
-    if len(record["lines"]) > 1 or not word.isalpha() or len(word) > 9 or len(word) < 2:
+    short = len(record["lines"]) == 1 and word.isalpha() and 2 <= len(word) <= 9
+    return word if short else None
+
+
+def _spelt(_rng: Random, record: dict) -> Found | None:
+    word = _only_word(record)
+    if word is None:
         return None
     forms = ["-".join(word), " ".join(word), ", ".join(word)]
     return {}, (forms[0], forms[0], forms[1]), {"judge": "one_of", "is": forms, "alike": 0.97}
 
 
 def _letters(_rng: Random, record: dict) -> Found | None:
-    word = record["lines"][0].strip(".!?")
-    if len(record["lines"]) > 1 or not word.isalpha() or not 2 <= len(word) <= 9:
+    word = _only_word(record)
+    if word is None:
         return None
     count = len(word)
     said = _count(count, "letter", "letters")
@@ -1045,14 +1045,7 @@ TEXT_TALK_ASKS = {"text_talk": (7, ask_text_talk)}
 
 # --- crops: a part of a picture, enlarged --------------------------------------------------------
 
-FILLS = (
-    (255, 255, 255),
-    (255, 255, 255),
-    (255, 255, 255),
-    (235, 235, 235),
-    (128, 128, 128),
-    (0, 0, 0),
-)
+FILLS = (*[(255, 255, 255)] * 3, (235, 235, 235), (128, 128, 128), (0, 0, 0))
 
 
 def draw_crop_picture(rng: Random, shape: Size) -> tuple[np.ndarray, dict]:

@@ -9,19 +9,21 @@ from media.generator.things import KINDS, STREET, TABLE
 from pocket_model.tasks.scenes import (
     ABSENT,
     COLOURS,
-    NUMBERS,
     PLACES,
     RELATIONS,
-    call_thing,
     choose_thing,
+    choose_two,
     describe_scene,
+    distance,
     fix_articles,
     full_name,
     group_things,
     is_clear,
+    number_word,
     place_name,
     plural,
     scene_truth,
+    single_things,
 )
 from pocket_model.tasks.talks import schema_of
 from pocket_model.tasks.turn import Turn, capital, join_words, to_json, with_article
@@ -50,25 +52,17 @@ def _spoken(rng: Random, name: str) -> str:
     return " ".join((*colour, rng.choice(SPOKEN[last]))) if last in SPOKEN else name
 
 
-def _word(number: int) -> str:
-    return NUMBERS[number] if number < len(NUMBERS) else str(number)
-
-
 def _there_are(number: int, name: str) -> str:
     """ "there are two mugs"; `name` may have a colour before it."""
     *before, last = name.split(" ") if name != "traffic light" else (name,)
     noun = " ".join((*before, last if number == 1 else plural(last)))
-    return f"there {'is' if number == 1 else 'are'} {_word(number)} {noun}"
+    return f"there {'is' if number == 1 else 'are'} {number_word(number)} {noun}"
 
 
 def _number_reply(rng: Random, number: int, name: str) -> str:
     full = capital(_there_are(number, name)) + "."
-    brief = str(number), capital(_word(number) if number else "none")
+    brief = str(number), capital(number_word(number) if number else "none")
     return rng.choice((full, full, full, *brief))
-
-
-def _single(record: dict) -> list[dict]:
-    return [one for one in record["objects"] if record["counts"][one["name"]] == 1]
 
 
 def _absent_name(rng: Random, record: dict) -> str:
@@ -88,6 +82,7 @@ class Claim:
     """Something that may be true: the section that asks for it, its names, and what is true.
 
     `facts` is what may follow a yes or no; of the words `of` it may hold only those in `may`.
+    `holds` says whether it is true, where that is not as it was wished for.
     """
 
     kind: str
@@ -95,6 +90,7 @@ class Claim:
     facts: str
     of: object = COLOURS
     may: tuple = ()
+    holds: bool | None = None
 
 
 def _claim_colour(rng: Random, record: dict, wish: bool) -> Claim | None:
@@ -157,29 +153,25 @@ def _claim_number(rng: Random, record: dict, wish: bool) -> Claim:
     fitting = [one for one in range(1, 10) if test(one) == wish and abs(one - number) < 4]
     fitting = [one for one in fitting if one > 1 or how != "fewer than"]
     if not fitting:
-        how = ""
+        how, test = "", number.__eq__
         fitting = [number] if wish and number else [number + 1, number + 2]
-        wish = wish and bool(number)
     asked = rng.choice(fitting)
-    if how in ("", "only", "exactly") and wish != (asked == number):
-        return None
-    word = rng.choice((_word(asked), _word(asked), str(asked)))
+    word = rng.choice((number_word(asked), number_word(asked), str(asked)))
     things = plural(name) if asked > 1 else name
     names = {"number": f"{how} {word}".strip(), "things": things}
     facts = f"there are no {plural(name)}" if number == 0 else _there_are(number, name)
-    return Claim("one" if asked == 1 else "number", names, facts, "numbers", (number,))
+    kind = "one" if asked == 1 else "number"
+    return Claim(kind, names, facts, "numbers", (number,), holds=test(asked))
 
 
 def _claim_relation(rng: Random, record: dict, wish: bool) -> Claim | None:
-    named = [(one, call_thing(rng, record, one)) for one in record["objects"]]
-    named = [pair for pair in named if pair[1]]
-    if len(named) < 2:
+    pair = choose_two(rng, record)
+    if not pair:
         return None
-    (one, name), (other, other_name) = rng.sample(named, 2)
+    (one, name), (other, other_name) = pair
     relation = rng.choice(tuple(RELATIONS))
     axis, sign = RELATIONS[relation]
-    a, b = one["bbox_2d"], other["bbox_2d"]
-    value = sign * (a[axis] + a[axis + 2] - b[axis] - b[axis + 2]) / 2
+    value = sign * distance(one, other, axis)
     if abs(value) < (60 if axis == 0 else 110):
         return None
     if (value > 0) != wish:
@@ -248,23 +240,14 @@ def _ask_claim(
     claim = make(rng, record, wish)
     if claim is None:
         return None
-    if make is _claim_number:  # it may have had to turn
-        wish = claim.names["number"] and _number_claim_holds(claim)
+    holds = wish if claim.holds is None else claim.holds
     asked = words.ask(rng, f"{section}_{claim.kind}", **claim.names)
-    yes = "yes" if wish else "no"
+    yes = "yes" if holds else "no"
     reply = f"{capital(yes)}, {claim.facts}."
     if rng.random() < brief:
         reply = rng.choice((capital(yes), capital(yes) + "."))
     truth = {"judge": "claim", "is": yes, "of": claim.of, "may": list(claim.may)}
     return Turn(task, fix_articles(f" {asked}")[1:], reply, truth)
-
-
-def _number_claim_holds(claim: Claim) -> bool:
-    *how, word = claim.names["number"].split(" ")
-    asked = int(word) if word.isdigit() else NUMBERS.index(word)
-    number = claim.may[0]
-    tests = {"more than": number > asked, "fewer than": number < asked, "at least": number >= asked}
-    return tests.get(" ".join(how), number == asked)
 
 
 def ask_yes_no(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -332,7 +315,7 @@ def _gaps(one: dict, other: dict) -> tuple[float, float]:
     return max(a[0] - b[2], b[0] - a[2]), max(a[1] - b[3], b[1] - a[3])
 
 
-def _distance(one: dict, other: dict, size: list[int]) -> float:
+def _gap(one: dict, other: dict, size: list[int]) -> float:
     across, down = _gaps(one, other)
     return (max(0, across) ** 2 + max(0, down) ** 2) ** 0.5 / size[0]
 
@@ -363,7 +346,7 @@ def ask_next_to(rng: Random, record: dict, words: Wordings) -> Turn | None:
             return _nothing_there(rng, words, name, side)
     elif not others:
         return None
-    ranked = sorted((_distance(thing, one, size), index) for index, one in enumerate(others))
+    ranked = sorted((_gap(thing, one, size), index) for index, one in enumerate(others))
     nearest = others[ranked[0][1]]
     across, down = _gaps(thing, nearest)
     lies_well = down < 0 if side in ("next to", "left", "right") else across < 0 <= down + 5
@@ -587,7 +570,7 @@ def ask_first_minutes(rng: Random, record: dict, words: Wordings) -> Turn | None
 
 def ask_odd_question(rng: Random, record: dict, words: Wordings) -> Turn:
     """What such a picture does not show."""
-    thing = rng.choice(_single(record) or record["objects"])["name"]
+    thing = rng.choice(single_things(record) or record["objects"])["name"]
     question = words.ask(rng, "odd_question", thing=_spoken(rng, thing))
     return Turn("odd_question", question, rng.choice(DONT_KNOW), {"judge": "unknown"})
 

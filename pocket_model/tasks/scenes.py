@@ -62,6 +62,16 @@ def plural(name: str) -> str:
     return PLURALS.get(name, name + "s")
 
 
+def number_word(number: int) -> str:
+    """three; digits beyond ten."""
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
+def single_things(record: dict) -> list[dict]:
+    """The things whose names are theirs alone."""
+    return [one for one in record["objects"] if record["counts"][one["name"]] == 1]
+
+
 def full_name(thing: dict) -> str:
     return f"{thing['colour']} {thing['name']}"
 
@@ -106,7 +116,7 @@ def ask_fill(rng: Random, record: dict, words: Wordings) -> Turn:
 
 
 def ask_colour(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    single = [one for one in record["objects"] if record["counts"][one["name"]] == 1]
+    single = single_things(record)
     if not single:
         return None
     thing = rng.choice(single)
@@ -147,7 +157,7 @@ def ask_count(rng: Random, record: dict, words: Wordings) -> Turn:
         name = rng.choice([one for one in counts for _ in range(counts[one] ** 2)])
         number, things = counts[name], plural(name)
     question, short = words.ask_short(rng, "count", things=things)
-    word = NUMBERS[number] if number < len(NUMBERS) else str(number)
+    word = number_word(number)
     what = name if number == 1 else things
     verb = "is" if number == 1 else "are"
     forms = f"There {verb} {word} {what}.", f"I see {word} {what}."
@@ -227,26 +237,26 @@ RELATIONS = {
 }
 
 
-def _choose_two(rng: Random, record: dict) -> tuple[tuple[dict, str], tuple[dict, str]] | None:
+def choose_two(rng: Random, record: dict) -> tuple[tuple[dict, str], tuple[dict, str]] | None:
     named = [(one, call_thing(rng, record, one)) for one in record["objects"]]
     named = [pair for pair in named if pair[1]]
     return tuple(rng.sample(named, 2)) if len(named) > 1 else None
 
 
-def _distance(one: dict, other: dict, axis: int) -> float:
+def distance(one: dict, other: dict, axis: int) -> float:
     """From the middle of `other` to that of `one`, in thousandths of the picture."""
     a, b = one["bbox_2d"], other["bbox_2d"]
     return (a[axis] + a[axis + 2] - b[axis] - b[axis + 2]) / 2
 
 
 def ask_relation(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    pair = _choose_two(rng, record)
+    pair = choose_two(rng, record)
     if not pair:
         return None
     (one, name), (other, other_name) = pair
     relation = rng.choice(tuple(RELATIONS))
     axis, sign = RELATIONS[relation]
-    value = sign * _distance(one, other, axis)
+    value = sign * distance(one, other, axis)
     if abs(value) < (60 if axis == 0 else 110):
         return None
     question, short = words.ask_short(
@@ -260,11 +270,11 @@ def ask_relation(rng: Random, record: dict, words: Wordings) -> Turn | None:
 
 
 def ask_side(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    pair = _choose_two(rng, record)
+    pair = choose_two(rng, record)
     if not pair:
         return None
     (one, name), (other, other_name) = pair
-    value = _distance(one, other, 0)
+    value = distance(one, other, 0)
     if abs(value) < 60 or one["name"] == other["name"]:
         return None
     left = one if value < 0 else other
@@ -292,7 +302,7 @@ def _count_words(name: str, colour: str, number: int, *, people: bool) -> str:
     words = f"{noun} in {colour}" if people and name == "person" else f"{colour} {noun}"
     if number == 1:
         return with_article(words)
-    return f"{NUMBERS[number] if number < len(NUMBERS) else number} {words}"
+    return f"{number_word(number)} {words}"
 
 
 def split_rows(rng: Random, record: dict) -> list[tuple[str, str]]:
@@ -351,7 +361,7 @@ def ask_three_sentences(rng: Random, record: dict, words: Wordings) -> Turn:
     first = rng.choice(("This is a {}", "The picture shows a {}", "I see a {}")).format(setting)
     if len(rows) == 1:
         number = len(record["objects"])
-        word = NUMBERS[number] if number < len(NUMBERS) else str(number)
+        word = number_word(number)
         rows.append(f"There {'is' if number == 1 else 'are'} {word} in all")
     if len(rows) == 3:
         rows = [f"{rows[0]}, and {rows[1]}", rows[2]]
@@ -452,7 +462,7 @@ def ask_absent(rng: Random, record: dict, words: Wordings) -> Turn:
 
 def ask_follow_up(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """A second question that makes sense only after the first."""
-    single = [one for one in record["objects"] if record["counts"][one["name"]] == 1]
+    single = single_things(record)
     if not single:
         return None
     first = rng.choice(single)
@@ -477,7 +487,7 @@ def ask_follow_up(rng: Random, record: dict, words: Wordings) -> Turn | None:
 
 def ask_scene_style(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """A colour or a number in the style that the system prompt asks for."""
-    single = [one for one in record["objects"] if record["counts"][one["name"]] == 1]
+    single = single_things(record)
     if not single or rng.random() < 0.4:
         name = rng.choice(record["objects"])["name"]
         number = record["counts"][name]

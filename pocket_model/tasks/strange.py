@@ -8,7 +8,6 @@ lines of large text, or a plain colour.
 import io
 import os
 from dataclasses import dataclass
-from functools import cache
 from random import Random
 
 import numpy as np
@@ -18,6 +17,7 @@ from media.generator.chart import TOPICS
 from media.generator.drawing import Size
 from media.generator.receipt import GOODS
 from media.generator.things import KINDS
+from pocket_model.photos import read_pack
 from pocket_model.tasks.pictures import fit
 from pocket_model.tasks.receipts import MORE_GOODS
 from pocket_model.tasks.scenes import ABSENT, COLOURS, RELATIONS, plural
@@ -31,17 +31,8 @@ PHOTO_SHARE = 0.55  # of the strange pictures, where there is a pack of photogra
 # --- photographs ---------------------------------------------------------------------------------
 
 
-@cache
-def _read_photos(path: str) -> tuple[bytes, np.ndarray]:
-    """All JPEG files of a pack in one piece, and where each begins and ends."""
-    with np.load(path) as pack:
-        return pack["data"].tobytes(), np.concatenate([[0], pack["ends"]])
-
-
 def _open_photo(rng: Random, path: str, shape: Size) -> Image.Image:
-    data, ends = _read_photos(path)
-    which = rng.randrange(len(ends) - 1)
-    image = Image.open(io.BytesIO(data[ends[which] : ends[which + 1]]))
+    image = Image.open(io.BytesIO(rng.choice(read_pack(path))))
     image.draft("RGB", shape)
     return image.convert("RGB")
 
@@ -117,7 +108,7 @@ def draw_strange_picture(rng: Random, shape: Size) -> tuple[np.ndarray, dict]:
     picture = fit(image, shape)
     if picture[::5, ::5].std(axis=(0, 1)).max() < 6:
         return draw_strange_picture(rng, shape)  # as good as a plain colour, which is known
-    return picture, {"kind": "strange", "what": sort, "sort": sort}
+    return picture, {"kind": "strange", "sort": sort}
 
 
 # --- questions about them ------------------------------------------------------------------------

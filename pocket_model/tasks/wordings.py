@@ -55,9 +55,7 @@ class Wordings:
     def choose(self, rng: Random, task: str) -> str:
         """A wording of `task` with its choices made and its names left open."""
         wording = rng.choice(read_wordings()[task][self.which])
-        chosen, left = wording, 1
-        while left:  # the innermost choices first
-            chosen, left = CHOICE.subn(lambda found: rng.choice(found[1].split("|")), chosen)
+        chosen = make_choices(rng, wording)
         return re.sub(r" (?=[ .,?!])", "", chosen)  # the blank beside a choice of nothing
 
     def ask(self, rng: Random, task: str, **names: object) -> str:
@@ -78,6 +76,14 @@ class Wordings:
         return f"{question} {self.choose(rng, 'in_one_word')}", True
 
 
+def make_choices(rng: Random, wording: str) -> str:
+    """The wording with one of each `[a|b|]`, the innermost first."""
+    left = 1
+    while left:
+        wording, left = CHOICE.subn(lambda found: rng.choice(found[1].split("|")), wording)
+    return wording
+
+
 def vary(rng: Random, wording: str) -> str:
     """As people type: every second one with a word before or after, in small letters, with a slip.
 
@@ -86,8 +92,9 @@ def vary(rng: Random, wording: str) -> str:
     if rng.random() < 0.5:
         return wording
     hows = rng.sample(CHANGES, k=rng.choice((1, 1, 2)))
-    for how in (how for how in CHANGES if how in hows):
-        wording = how(rng, wording)
+    for how in CHANGES:
+        if how in hows:
+            wording = how(rng, wording)
     return wording
 
 

@@ -5,7 +5,7 @@ from random import Random
 
 from pocket_model.tasks.judging import COLOURS
 from pocket_model.tasks.printed import COMMON
-from pocket_model.tasks.talks import _ONES, OWN
+from pocket_model.tasks.talks import COUNTS, ONES, OWN
 from pocket_model.tasks.texts import (
     ADJECTIVES,
     FOODS,
@@ -38,7 +38,7 @@ MORE_WORDS = listed(
     "hammer ladder basket bucket umbrella suitcase passport ticket money purse coin stamp robot "
     "level radar madam noon stop live evil star drawer book deed word world little big happy sad"
 )
-_CHOSEN = [word for words in _ONES.values() for word in words.split(" ") if word.isalpha()]
+_CHOSEN = [word for words in ONES.values() for word in words if word.isalpha()]
 WORDS = sorted({*MORE_WORDS, *COMMON, *OWN, *_CHOSEN})
 
 
@@ -171,15 +171,14 @@ OTHER_NAMES = {
     "animals": ("kinds of animals",), "vegetables": ("veggies",), "countries": ("lands",),
     "cities": ("towns",), "drinks": ("things to drink",),
 }  # fmt: skip
-NUMBER_WORDS = {"two": 2, "three": 3, "four": 4, "five": 5}
 
 
 def ask_name_some(rng: Random, words: Wordings) -> Turn:
     """So many different ones of a kind, in any order."""
     many, kind = rng.choice(tuple(MANY.items()))
-    choices = _ONES[kind].split(" ")
+    choices = ONES[kind]
     count = rng.choice([one for one in (2, 2, 3, 3, 3, 4, 5) if one < len(choices)])
-    word = next(word for word, number in NUMBER_WORDS.items() if number == count)
+    word = next(word for word, number in COUNTS.items() if number == count)
     chosen = rng.sample(choices, k=count)
     named = rng.choice(OTHER_NAMES[many]) if many in OTHER_NAMES and rng.random() < 0.5 else many
     question = words.ask(rng, "name_some", n=word if rng.random() < 0.6 else count, many=named)
