@@ -6,12 +6,15 @@
 Each line of natural.txt is a question as a learner types it, and the rule that knows the answer.
 A rule fills the names in braces from the record of a picture and says what a right reply holds, or
 it says that the picture does not fit. Training never sees these questions nor these pictures.
+natural_tools.json has sets of ordinary tools, requests that one of them does, and one that none
+does.
 `--check` asks nobody: it tries the judges on a right reply and on wrong ones for each line.
 The server's address is COURSE_BASE_URL, as in `evaluate`. Half of the strange pictures are
 photographs where POCKET_PHOTOS names a pack of them (`tasks/strange.py`).
 """
 
 import argparse
+import json
 import os
 import sys
 from collections import defaultdict
@@ -28,7 +31,7 @@ import numpy as np
 from openai import OpenAI
 from PIL import Image, ImageDraw, ImageOps
 
-from pocket_model.evaluate import SHAPES, ask, connect
+from pocket_model.evaluate import RIGHT, SHAPES, Reply, ask, connect
 from pocket_model.natural_rules import RULES, Truth, is_honest, is_right
 from pocket_model.photos import read_pack
 from pocket_model.tasks.charts import draw_chart_picture
@@ -37,6 +40,7 @@ from pocket_model.tasks.receipts import draw_receipt_picture
 from pocket_model.tasks.scenes import draw_fill_picture, draw_scene_picture
 
 QUESTIONS = Path(__file__).with_name("natural.txt")
+TOOLS = Path(__file__).with_name("natural_tools.json")
 WITHOUT_PICTURE = ("words", "talk")
 TRIES = 200
 DO_NOT_KNOW = "I do not know."
@@ -147,10 +151,44 @@ def ask_one(client: OpenAI, model: str, image, question: str, urls: dict) -> str
     content, media = question, ()
     if image is not None:
         content, media = [{"type": "image"}, {"type": "text", "text": question}], (image,)
+    return _ask(client, model, content, media, (), {"judge": "unknown"}, urls).text
+
+
+def _ask(client: OpenAI, model: str, content, media, tools, truth: dict, urls: dict) -> Reply:
     messages = ({"role": "user", "content": content}, {"role": "assistant", "content": ""})
-    sample = SimpleNamespace(messages=messages, media=media, seconds=(), tools=(), schema=None)
-    sample.answer = {"judge": "unknown"}  # judged here instead
-    return ask(client, model, "natural", sample, urls).text
+    sample = SimpleNamespace(messages=messages, media=media, seconds=(), tools=tools, schema=None)
+    sample.answer = truth
+    return ask(client, model, "natural", sample, urls)
+
+
+def read_tools() -> list[tuple[tuple[dict, ...], str, dict]]:
+    """(tools, request, truth) of each request."""
+    found = []
+    for one in json.loads(TOOLS.read_text()):
+        tools = tuple(one["tools"])
+        for wish in one["asks"]:
+            call = {"name": wish["name"], "arguments": wish["arguments"]}
+            found.append((tools, wish["ask"], {"judge": "call", "is": call}))
+        anything = {"judge": "keys", "all": [["."]]}
+        found += [(tools, wish, {"judge": "no_call", "then": anything}) for wish in one["none"]]
+    return found
+
+
+def write_tools(client: OpenAI, model: str, at_once: int, out) -> None:
+    """Ask for every tool, and tell how often the call was right, name and arguments."""
+    wishes = read_tools()
+    with ThreadPoolExecutor(at_once) as pool:
+        replies = list(pool.map(lambda one: _ask(client, model, one[1], (), *one[::2], {}), wishes))
+    print("\n| tools | requests | right % |\n|---|---|---|", file=out)
+    for title, judge in (("one fits", "call"), ("none fits", "no_call")):
+        of = [reply for (*_, truth), reply in zip(wishes, replies, strict=True)
+              if truth["judge"] == judge]  # fmt: skip
+        right = sum(reply.score == RIGHT for reply in of)
+        print(f"| {title} | {len(of)} | {100 * right / len(of):.1f} |", file=out)
+    print("\nWrong:", file=out)
+    for (_, wish, truth), reply in zip(wishes, replies, strict=True):
+        if reply.score != RIGHT:
+            print(f"tools: {wish!r} truth {truth.get('is')} said {reply.text!r}", file=out)
 
 
 def write_table(rows: list[tuple], out) -> None:
@@ -186,6 +224,7 @@ def run(options: argparse.Namespace, out) -> None:
         print(f"round {series + 1} of {options.rounds}", file=sys.stderr)
         urls.clear()
     write_table(rows, out)
+    write_tools(client, model, options.at_once, out)
 
 
 # --- checking the judges -------------------------------------------------------------------------
