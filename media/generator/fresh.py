@@ -77,10 +77,10 @@ def _add_numbers(image: Image.Image, record: dict) -> tuple[Image.Image, dict]:
 
 
 def _draw_notice(rng: Random, size: Size) -> tuple[Image.Image, dict]:
-    """A sheet with three large lines: what, when, where."""
+    """A sheet with three large lines: what, on which day, at what time."""
     day = date(2026, 1, 1) + timedelta(days=rng.randrange(365))
     hour = f"{rng.randint(8, 20):02}:{rng.choice((0, 15, 30, 45)):02}"
-    lines = [rng.choice(SUBJECTS), f"{day.isoformat()} {hour}", f"Room {rng.randint(1, 60)}"]
+    lines = [rng.choice(SUBJECTS), day.isoformat(), hour]
     image = Image.new("RGB", size, PAPER)
     pen, letters = ImageDraw.Draw(image), font("Sans-Bold", round(0.085 * size[0]))
     boxes = []
