@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image, ImageChops
 
-from helpers.media import Box, Point, draw_boxes, read_boxes, read_points
+from helpers.media import Box, Point, draw_boxes, list_boxes, read_boxes, read_points
 
 MUG = '{"bbox_2d": [100, 200, 300, 600], "label": "mug"}'
 LINE = '{"bbox_2d": [104, 747, 896, 778], "text_content": "TOTAL 16.79"}'
@@ -79,6 +79,11 @@ def test_pixels_of_any_size_and_back() -> None:
     assert Box.from_pixels("mug", (128, 144, 384, 432), (1280, 720)) == box
     assert Point("mug", 500, 250).to_pixels((640, 960)) == (320, 240)
     assert box.holds(Point("", 100, 600)) and not box.holds(Point("", 301, 400))
+
+
+def test_boxes_of_a_record() -> None:
+    things = [{"name": "mug", "colour": "red", "box": [128, 144, 384, 432]}]
+    assert list_boxes({"size": [1280, 720], "objects": things}) == [Box("mug", 100, 200, 300, 600)]
 
 
 def test_iou() -> None:

@@ -74,6 +74,12 @@ class Point:
         return round(self.x * size[0] / GRID), round(self.y * size[1] / GRID)
 
 
+def list_boxes(record: dict) -> list[Box]:
+    """The true boxes of a scene, from its record in pixels (media/README.md)."""
+    size = record["size"]
+    return [Box.from_pixels(one["name"], one["box"], size) for one in record["objects"]]
+
+
 def read_boxes(reply: str, labels: Iterable[str] = ()) -> tuple[list[Box], list[str]]:
     """The boxes in a reply, and a sentence for each entry that was left out.
 
