@@ -99,5 +99,7 @@ def test_drawing_marks_a_copy_at_the_place() -> None:
     assert picture.getcolors() == [(120_000, (255, 255, 255))]
     left, top, right, bottom = ImageChops.difference(picture, drawn).getbbox()
     assert (left, right, bottom) == (100, 201, 300) and top < 150
+    bare = draw_boxes(picture, [Box("mug", 250, 500, 500, 1000)], names=False)
+    assert ImageChops.difference(picture, bare).getbbox() == (100, 150, 201, 300)
     assert ImageChops.difference(picture, draw_boxes(picture, [Point("", 500, 500)])).getbbox()
     assert draw_boxes(picture.convert("RGBA"), [Box("up", 0, 0, 10, 10)]).mode == "RGB"

@@ -95,8 +95,13 @@ def read_points(reply: str, labels: Iterable[str] = ()) -> tuple[list[Point], li
     return _read(reply, "point_2d", Point, labels)
 
 
-def draw_boxes(picture: Image.Image, found: Iterable[Box | Point]) -> Image.Image:
-    """A copy of the picture with each box or point and its name; a colour for each name."""
+def draw_boxes(
+    picture: Image.Image, found: Iterable[Box | Point], *, names: bool = True
+) -> Image.Image:
+    """A copy of the picture with each box or point and its name; a colour for each name.
+
+    Without `names` (which would hide what stands close above, such as a line of text) only these.
+    """
     drawn = picture.convert("RGB")
     pen, thick = ImageDraw.Draw(drawn), max(2, round(max(picture.size) / 320))
     letters = ImageFont.load_default(max(11, round(max(picture.size) / 45)))
@@ -109,7 +114,8 @@ def draw_boxes(picture: Image.Image, found: Iterable[Box | Point]) -> Image.Imag
         else:
             reach = 3 * thick
             pen.ellipse((left - reach, top - reach, left + reach, top + reach), fill=tone)
-        _draw_name(pen, (left, top), one.label, tone, letters)
+        if names:
+            _draw_name(pen, (left, top), one.label, tone, letters)
     return drawn
 
 
