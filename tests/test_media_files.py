@@ -15,6 +15,7 @@ from media import generate
 from media.generator.chart import make_chart
 from media.generator.clip import make_clip
 from media.generator.drawing import TONES
+from media.generator.fresh import KINDS, SIZES, draw_fresh, draw_pages, save_pages
 from media.generator.pair import make_pair
 from media.generator.receipt import make_receipt
 from media.generator.scene import make_scene
@@ -410,3 +411,49 @@ def test_a_clip_of_any_seed_keeps_to_the_picture(seed: int) -> None:
     assert len(frames) == record["frames"] == 16
     assert_boxes_inside(record)
     assert all(event["time"] * 2 == int(event["time"] * 2) for event in record["events"])
+
+
+# --- fresh pictures and pages --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fresh_picture_is_the_same_for_the_same_seed(kind: str) -> None:
+    image, record = draw_fresh(kind, 5)
+    again, same = draw_fresh(kind, 5)
+    other, _ = draw_fresh(kind, 6)
+    assert image.size == tuple(record["size"]) == SIZES[kind]
+    assert (again.tobytes(), same) == (image.tobytes(), record)
+    assert other.tobytes() != image.tobytes()
+    assert draw_fresh(kind, 5, (448, 448))[0].size == (448, 448)
+
+
+def test_fresh_receipt_has_its_amounts_as_numbers() -> None:
+    for seed in range(20):
+        _, record = draw_fresh("receipt", seed, (320, 480))
+        cents = [round(100 * item["price"]) for item in record["items"]]
+        assert sum(cents) == record["subtotal_cents"] == round(100 * record["subtotal"])
+        assert record["subtotal_cents"] + record["tax_cents"] == round(100 * record["total"])
+        assert all({"name", "quantity", "box"} <= item.keys() for item in record["items"])
+
+
+def test_fresh_scene_is_of_the_kind_asked_for() -> None:
+    for kind in ("table", "street"):
+        assert {draw_fresh(kind, s, (320, 180))[1]["setting"] for s in range(8)} == {kind}
+    assert len({draw_fresh("scene", s, (320, 180))[1]["setting"] for s in range(8)}) == 2
+
+
+def test_no_other_kind() -> None:
+    with pytest.raises(ValueError, match="There is no fresh 'cat': take one of receipt, chart"):
+        draw_fresh("cat", 1)
+
+
+def test_pages_are_three_kinds_in_an_order_of_their_own(tmp_path: Path) -> None:
+    orders = set()
+    for seed in range(8):
+        pages, record = draw_pages(seed)
+        orders.add(tuple(page["kind"] for page in record["pages"]))
+        assert [page.size for page in pages] == [tuple(page["size"]) for page in record["pages"]]
+    assert len(orders) > 2
+    assert all(sorted(order) == ["chart", "notice", "receipt"] for order in orders)
+    written = save_pages(pages, tmp_path / "three.pdf").read_bytes()
+    assert written.startswith(b"%PDF") and b"/Count 3" in written
