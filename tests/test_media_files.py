@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -20,6 +22,7 @@ from media.generator.pair import make_pair
 from media.generator.receipt import make_receipt
 from media.generator.scene import make_scene
 from media.generator.things import BRIGHT
+from tests.conftest import ROOT
 
 MEDIA = generate.FOLDER
 RECORDS = json.loads((MEDIA / "records.json").read_text(encoding="utf-8"))
@@ -457,3 +460,16 @@ def test_pages_are_three_kinds_in_an_order_of_their_own(tmp_path: Path) -> None:
     assert all(sorted(order) == ["chart", "notice", "receipt"] for order in orders)
     written = save_pages(pages, tmp_path / "three.pdf").read_bytes()
     assert written.startswith(b"%PDF") and b"/Count 3" in written
+
+
+def test_fresh_pictures_from_anywhere(tmp_path: Path) -> None:
+    """A notebook's Python finds the generator, which is not installed."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import helpers.places; "
+        "sys.path.pop(0); from helpers.media import draw_fresh; "
+        "print(draw_fresh('receipt', 3, (288, 416))[1]['total'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert float(done.stdout) == draw_fresh("receipt", 3, (288, 416))[1]["total"], done.stderr

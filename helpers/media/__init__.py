@@ -17,6 +17,7 @@ from helpers.media.clips import (
     sample_frames,
 )
 from helpers.media.files import MAX_FILE_BYTES, MediaError, check_file, file_url
+from helpers.media.fresh import draw_fresh
 from helpers.media.pictures import (
     PILLOW_READERS,
     ImageInfo,
@@ -40,6 +41,7 @@ __all__ = [
     "clip_data_url",
     "contact_sheet",
     "count_announced",
+    "draw_fresh",
     "fetch_seed_media",
     "file_url",
     "find_rate",
