@@ -27,6 +27,7 @@ from helpers.exercises import (
     nb09,
     nb10,
     nb11,
+    nb12,
 )
 from helpers.memory.terms import Settings
 from helpers.places import MEDIA
@@ -37,7 +38,7 @@ REPAIR = Verification(Path("copy"), (FileCheck("config.json", 1000, 1000, "damag
 CHECKS: dict[str, Callable[[object], Verdict]] = {
     **{
         f"{module.__name__[-4:]}.{name}": check
-        for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10, nb11)
+        for module in (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10, nb11, nb12)
         for name, check in vars(module).items()
         if name.startswith("check_") and check.__module__ == module.__name__
     },

@@ -112,7 +112,7 @@ SAID = [
     (
         "Grammar error: Invalid type: money",
         400,
-        "no grammar of the request's schema, regex or grammar: Invalid type: money. Correct it",
+        "no grammar of the request's schema, regex or grammar: Invalid type: money. Correct",
         "says",
     ),
     (

@@ -258,7 +258,7 @@ REFUSALS = (
     ),
     (
         r"Grammar error: (?:at \d+\(\d+\): )?([^\n]+?)\s*(?:\n|$)",
-        r"The server can make no grammar of the request's schema, regex or grammar: \1. Correct it; "
+        r"The server makes no grammar of the request's schema, regex or grammar: \1. Correct it; "
         "types are string, number, integer, boolean, array, object and null.",
     ),
     (
