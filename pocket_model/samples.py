@@ -29,7 +29,7 @@ from pocket_model.tasks import (
     words_talk,
 )
 from pocket_model.tasks.judging import judge_reply
-from pocket_model.tasks.turn import Turn, to_tool_json
+from pocket_model.tasks.turn import Turn, to_tool_json, write_signature
 from pocket_model.tasks.wordings import Wordings
 
 Shape = tuple[int, ...]  # (width, height); a clip's may be (frames, width, height)
@@ -215,7 +215,8 @@ LONG: dict[str, tuple[str, ...]] = {
         *("chart_json", "chart_table", "chart_schema"),
     ),
     "tools": ("scene_tool", "receipt_tool", "chart_tool"),
-    "text": (*copying.COPY_ASKS, *calls.CALL_TEXT_ASKS),
+    "copies": tuple(copying.COPY_ASKS),
+    "calls": tuple(calls.CALL_TEXT_ASKS),
 }
 SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
@@ -457,7 +458,7 @@ def _tool_text(messages: list[dict], index: int) -> str:
 def _system_text(system: str, tools: tuple[dict, ...]) -> str:
     if not tools:
         return system
-    listed = "".join(f"\n{to_tool_json(tool)}" for tool in tools)
+    listed = "".join(f"\n{write_signature(tool['function'])}" for tool in tools)
     return (
         f"{system}{chr(10) * 2 if system else ''}# Tools\n\nThe functions you may call:\n<tools>"
         f"{listed}\n</tools>\n\nTo call one, answer with its name and arguments:\n<tool_call>\n"

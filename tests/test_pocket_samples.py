@@ -5,10 +5,11 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from string import Template
 
+import jinja2
 import numpy as np
 import pytest
-from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from PIL import Image
 
@@ -18,6 +19,7 @@ from pocket_model.tasks import strange
 from pocket_model.tasks.judging import count_things, overlap
 from pocket_model.tasks.strange_drawings import DRAWN
 from pocket_model.tasks.texts import read_glossary
+from pocket_model.tasks.turn import write_signature
 from pocket_model.tasks.wordings import Wordings, read_wordings
 from pocket_model.tasks.worlds import draw_world, plan_world
 
@@ -39,7 +41,7 @@ def reply_of(sample: Sample) -> str:
 
 
 @cache
-def read_template() -> Template:
+def read_template() -> jinja2.Template:
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
     return environment.from_string((ROOT / "pocket_model/chat_template.jinja").read_text())
@@ -140,12 +142,45 @@ def test_tools_and_their_results_are_rendered_as_the_template_does():
         assert "".join(piece for piece, _ in render(sample)) == write_by_template(sample)
 
 
+def test_any_tool_of_the_api_is_listed_in_one_line_below_what_it_does():
+    unit = {"enum": ["C", "F", None]}
+    places = {"type": "array", "items": {"type": "string"}, "description": "the places"}
+    either = {"type": ["string", "null"]}
+    properties = {"unit": unit, "places": places, "at": either, "any": {}}
+    tools = [
+        {"name": "now", "description": None, "parameters": None},
+        {"name": "clock"},
+        {"name": "wait", "parameters": {"type": "object", "properties": {}}},
+        {
+            "name": "weather",
+            "description": "Tell the weather.",
+            "parameters": {"properties": properties, "required": ["places", "at"]},
+        },
+    ]
+    for tool in tools:
+        text = read_template().render(messages=[], tools=[{"type": "function", "function": tool}])
+        assert f"<tools>\n{write_signature(tool)}\n</tools>" in text
+    assert write_signature(tools[3]) == (
+        '// Tell the weather.\nweather(unit?: "C" | "F" | null, '
+        'places: {"type": "array", "items": {"type": "string"}, "description": "the places"} '
+        '(the places), at: {"type": ["string", "null"]}, any?: {})'
+    )
+
+
 def test_each_task_has_enough_wordings_and_none_is_held_out_and_trained_on():
     for task, wordings in read_wordings().items():
         few = task in ("in_one_word", "in_one_number")
         assert len(set(wordings["train"])) >= (8 if few else 14), task
         assert len(set(wordings["held_out"])) >= (2 if few else 10), task
         assert not set(wordings["train"]) & set(wordings["held_out"]), task
+
+
+def test_a_stranger_can_ask_every_wording_of_the_sections_about_strange_pictures():
+    names = strange._names_for(Random(1), False)
+    for section in strange.STRANGE_SECTIONS:
+        for wordings in read_wordings()[section].values():
+            for wording in wordings:
+                Template(wording).substitute(names)
 
 
 def test_training_never_uses_a_held_out_wording(conversations, used):

@@ -28,7 +28,7 @@ from pocket_model.tasks.texts import (
     ask_unknown,
     listed,
 )
-from pocket_model.tasks.turn import Turn, capital, to_tool_json, with_article
+from pocket_model.tasks.turn import Turn, capital, with_article, write_signature
 from pocket_model.tasks.wordings import Wordings, make_choices, vary
 from pocket_model.tasks.words_talk import (
     ask_name_some,
@@ -226,8 +226,11 @@ def _make_text(rng: Random) -> str:
         make_word(rng) if rng.random() < 0.3 else rng.choice(COMMON)
         for _ in range(rng.choice((1, 2, 2, 3, 3, 4, 5)))
     ]
+    how = rng.choice(("small", "small", "first", "all"))
+    if how == "all":  # as titles are written
+        words = [capital(word) for word in words]
     text = " ".join(words)
-    return capital(text) if rng.random() < 0.4 else text
+    return capital(text) if how == "first" else text
 
 
 def _make_file(rng: Random) -> str:
@@ -366,13 +369,16 @@ SUFFIXES = (*[""] * 20, "_v2", "_now", "_tool", "_api", "_2", "_by_name", "_info
 DESCRIPTIONS = (
     "{C}", "{C}.", "{c}", "{C}.", "Use this to {c}.", "Call it to {c}.", "A tool to {c}",
     "This function can {c}.", "Tool: {c}", "Helps to {c}", "Use it when the user wants to {c}.",
-    "{C}. Returns the result as JSON.", "To {c}.", "Lets you {c}",
+    "{C}. Returns the result as JSON.", "To {c}.", "Lets you {c}", "{C}.", "{C}. Returns text.",
+    "{C}. Call it only when the user asks for it.", "{C}, and say how it went.",
+    "Call this when somebody wants to {c}. Gives a short answer.", "{C} for the user.",
 )  # fmt: skip
 ARGUMENT_PREFIXES = (*[""] * 20, "the_", "my_", "in_", "target_", "new_", "arg_", "p_")
 ARGUMENT_SUFFIXES = (*[""] * 20, "_value", "_name", "_text", "_1", "_str", "_in")
 ARGUMENT_DESCRIPTIONS = (
     "the {n}", "The {n}", "{N}", "{n}", "{N} of the request", "which {n}", "The {n} to use.",
-    "the {n}, as the user says it", "{N}.", "the wanted {n}",
+    "the {n}, as the user says it", "{N}.", "the wanted {n}", "the {n} that the request is about",
+    "Which {n} it is", "{N} as text or number",
 )  # fmt: skip
 
 
@@ -394,12 +400,12 @@ def name_tool(rng: Random, domain: Domain) -> tuple[str, bool]:
     """A name composed anew, and whether it tells nothing."""
     roll = rng.random()
     style = rng.choice(STYLES)
-    if roll < 0.3:
+    if roll < 0.12:
         parts = [make_word(rng, 1, 3) for _ in range(rng.choice((1, 2, 2, 3)))]
         name = "_".join(parts) + (str(rng.randint(1, 99)) if rng.random() < 0.2 else "")
         return _in_style(rng, name, style), True
     verb, noun = rng.choice(domain.verbs), rng.choice(domain.nouns)
-    name = f"{verb}_{noun}" if roll < 0.75 else f"{noun}_{verb}" if roll < 0.9 else noun
+    name = f"{verb}_{noun}" if roll < 0.7 else f"{noun}_{verb}" if roll < 0.86 else noun
     if name == verb or rng.random() < 0.15:
         name = f"{name}_{make_word(rng, 1, 2)}"
     return _in_style(rng, rng.choice(PREFIXES) + name + rng.choice(SUFFIXES), style), False
@@ -409,7 +415,7 @@ def _write_property(
     rng: Random, slot: Slot, style: str, plain: str, taken: set[str]
 ) -> tuple[str, dict]:
     """A name for an argument and its schema."""
-    made = rng.random() < 0.12
+    made = rng.random() < 0.08
     key = rng.choice(slot.names)
     while True:
         name = (f"{make_word(rng, 1, 2)}{rng.choice(('', '', '1', '_x', '7'))}" if made else
@@ -429,7 +435,7 @@ def _write_property(
     if kind.startswith("enum:"):
         members = kind[5:].split("/")
         found["enum"] = [one.upper() for one in members] if rng.random() < 0.15 else members
-    if made or rng.random() < 0.35:
+    if made or rng.random() < 0.4:
         told = rng.choice(ARGUMENT_DESCRIPTIONS)
         found["description"] = told.format(n=plain, N=capital(plain))
         if kind.startswith("bool:"):
@@ -508,8 +514,12 @@ def ask_for(
         if frame == "tool_do":
             core = rng.choice(("", "", "please ", "can you ", "I want you to ", "now ")) + core
         question = core
+    elif frame == "tool_say":  # varied above
+        question = words.ask_exactly(rng, frame, core=core)
     else:
         question = words.ask(rng, frame, core=core)
+    if question == core and not form.startswith("$") and rng.random() < 0.4:
+        question = capital(question)
     question = re.sub(r"\?[?.!]+$|[.!]+(?=\?$)", "?", question)
     return question, {letter: values[letter] for letter in domain.slots if letter in used}
 
@@ -549,6 +559,80 @@ NEAR = (
     {"travel", "clock", "clock2", "water", "sea", "bins"},
     {"votes", "roll", "contacts2", "games3", "news2", "users", "choir", "contacts"},
     {"parking", "gate", "car", "car2"},
+    {"flight_status", "train_delay", "travel", "travel2", "plane_seat", "visa", "luggage"},
+    {"luggage", "lost", "orders", "tractor", "badge", "card"},
+    {"rental_car", "taxi", "scooter", "bikes", "car", "breakdown", "garage", "parking"},
+    {"camping", "hotels", "flat", "tables", "meeting_room", "desk", "fishing"},
+    {"traffic", "maps", "maps2", "parking2", "pothole", "street_lamp", "toll", "web_search"},
+    {"toll", "parking", "fine", "bank", "donate", "pocket_money", "expense", "savings", "budget",
+     "invoices", "money", "loan", "payslip"},
+    {"opening", "maps2", "canteen", "calendar2", "night_pharmacy", "cinema"},
+    {"announce", "chat", "words4", "sound", "mail", "social", "mute", "quiet"},
+    {"fan", "home", "air", "sun", "weather", "moon", "clock2", "stars", "boiler", "cold", "snow",
+     "sauna", "baking", "clock", "smoke", "leak"},
+    {"fridge", "shopping", "nutrition", "allergy", "cooking_help", "cooking", "cooking2", "wine",
+     "delivery", "pizza", "food_log", "cold", "canteen", "tables", "coffee", "drink"},
+    {"dishwasher", "clean", "chore", "mower", "garden", "plants", "plants2", "water"},
+    {"guest_code", "door", "badge", "api_key", "codes", "password", "users", "gate"},
+    {"milk", "eggs", "harvest", "bees", "meter", "drink", "food_log", "sample", "sowing",
+     "fitness3", "hours", "pets", "feed", "fish"},
+    {"feed", "shopping", "orders", "pets", "screws", "fabric", "wool", "product", "game_shop"},
+    {"vaccinate", "vaccine", "health", "health2", "pets3", "prescription", "night_pharmacy"},
+    {"grain", "prices", "shares", "crypto", "money2", "stock", "product"},
+    {"leave", "sick", "absence", "shift", "calendar", "calendar2", "hours", "school", "desk"},
+    {"meeting_room", "tables", "calendar", "desk", "parents", "tutor", "tennis", "gym_class",
+     "health2", "babysitter", "museum"},
+    {"approve", "merge", "review", "todo2", "votes", "users4"},
+    {"customer", "contacts", "contacts2", "users3", "complaint", "users2", "notes", "mail"},
+    {"shelf", "orders", "files3", "sample", "stock"},
+    {"courier", "taxi", "orders", "post", "delivery", "ambulance", "breakdown", "handyman"},
+    {"mute", "sound", "record", "sound_recorder", "tv_record", "screenshot", "camera",
+     "quiet", "photos", "printing2"},
+    {"tests", "lint", "files", "code_search", "text_count", "summary", "spelling", "notes2",
+     "review"},
+    {"branch", "merge", "deploy", "rollback", "package", "ops", "ops2", "container", "cron",
+     "db", "flag", "files4", "undo", "env"},
+    {"disk", "cpu", "ops2", "ops3", "ops4", "container", "mobile"},
+    {"certificate", "web", "web2", "trademark", "web_search"},
+    {"cron", "alarm", "reminders", "timer", "stopwatch", "metronome", "sleep", "clock", "quiet"},
+    {"element", "news2", "words2", "country", "country2", "mountain", "web_search", "quotes",
+     "citation", "news", "library", "words5"},
+    {"centrifuge", "kiln", "baking", "dishwasher", "clean", "timer", "boiler", "sauna"},
+    {"plot", "math", "math2", "math3", "paint", "loan", "fitness4", "date_count", "units"},
+    {"homework", "todo", "notes", "exam", "reminders", "calendar", "calendar2", "school2",
+     "flashcard"},
+    {"exam", "fixtures", "court", "concerts", "sports", "sports2", "events", "birthday",
+     "calendar2", "date_count", "tv2", "cinema", "lottery"},
+    {"flashcard", "words", "words2", "words5", "spelling", "quiz", "words3", "page_language"},
+    {"quiz", "games2", "story", "jokes", "games", "hint", "chess", "savegame", "quotes"},
+    {"tournament", "race", "users", "guild", "choir", "volunteer", "votes", "roll", "contacts",
+     "social_follow", "newsletter", "games3"},
+    {"registration", "dog_tax", "parking", "gate", "residence", "garage", "users"},
+    {"trademark", "users", "words2", "package", "news2"},
+    {"heart", "health", "blood", "fitness", "fitness2", "fitness3", "fitness4", "sleep"},
+    {"chord", "lyrics", "music", "concerts", "podcast", "radio", "music_note", "tv", "tv2", "tv3",
+     "cinema", "tickets", "tv_record", "citation", "sound", "lists", "library", "events"},
+    {"screws", "fabric", "wool", "paint", "maker", "laser", "orders2", "orders3", "shopping"},
+    {"resize", "blur", "trim", "subtitles", "convert_file", "zip", "social", "files", "files2",
+     "files3", "files4", "files5", "files6", "files7", "photos", "photos2", "printing", "summary",
+     "text_count", "words", "maker", "laser"},
+    {"savings", "gift", "shopping", "product", "prices", "orders", "orders2", "orders3"},
+    {"card", "badge", "phone", "bank", "lost"},
+    {"birthday", "calendar", "reminders", "contacts2", "date_name"},
+    {"clock3", "clock", "clock2", "maps3", "travel", "travel2", "date_count", "date_name"},
+    {"undo", "savegame", "files2", "calendar3"},
+    {"display", "display2", "light", "torch", "page_language", "home"},
+    {"bluetooth", "web2", "sound", "mobile", "car2"},
+    {"ambulance", "breakdown", "handyman", "home2", "smoke", "leak", "clean", "phone"},
+    {"users3", "users4", "password", "users2", "todo2", "orders", "orders3", "bank"},
+    {"product", "product_review", "tv3", "stock", "prices"},
+    {"lottery", "stars_sign", "moon", "games", "news"},
+    {"social_block", "social_follow", "guild", "mail2", "users", "chat"},
+    {"residence", "contacts", "maps", "taxi"},
+    {"job_search", "flat", "handyman", "web_search", "events", "maps2"},
+    {"web_search", "notes2", "library", "library3", "words2", "news", "wine", "country", "web"},
+    {"camera", "home2", "social"},
+    {"newsletter", "mail", "contacts", "password"},
 )  # fmt: skip
 
 
@@ -557,8 +641,8 @@ def _alike(group: str) -> set[str]:
     return {group}.union(*(near for near in NEAR if group in near))
 
 
-COUNTS = (1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 6)
-LONGEST = 1900  # bytes of the tools of one sample
+COUNTS = (1, 2, 2, 3, 3, 4, 5, 5, 6)
+LONGEST = 1200  # bytes of the tools of one sample
 
 
 @dataclass
@@ -577,7 +661,7 @@ class Request:
 
 def make_request(rng: Random, words: Wordings, most: int = 6) -> Request:
     """A request, and tools one of which does it; half of the others are of the same sort."""
-    if rng.random() < 0.35:
+    if rng.random() < 0.2:
         family = _make_family(rng, words.which, rng.choice((1, 2, 2, 3, 4)))
         (domain, names), others = family[0], [one for one, _ in family[1:]]
     else:
@@ -615,11 +699,11 @@ def _arguments(tool: dict, keys: dict[str, str], values: dict[str, object]) -> d
 
 def _with_others(rng: Random, tool: dict, others: list[Domain], plain: bool) -> list[dict]:
     """The tool among others, as long as they are not too long together."""
-    tools, length = [tool], len(to_tool_json(tool))
+    tools, length = [tool], len(write_signature(tool["function"]))
     names = {tool["function"]["name"]}
     for other in others:
         written, _ = write_tool(rng, other, plain=plain)
-        length += len(to_tool_json(written))
+        length += len(write_signature(written["function"]))
         if length > LONGEST or written["function"]["name"] in names:
             break
         names.add(written["function"]["name"])
@@ -718,7 +802,10 @@ def ask_tool_none(rng: Random, words: Wordings) -> Turn:
 PLAIN_ASKS = (ask_reverse, ask_glossary, ask_glossary, ask_talk, ask_talk, ask_name_one, ask_sum,
               ask_sum_talk, ask_word_reverse, ask_name_some, ask_spell)  # fmt: skip
 PLAIN_AVOID = {"math", "math2", "math3", "words", "words2", "words3", "words4", "news2", "notes",
-               "notes2", "web", "library", "library3", "codes", "codes2", "games"}  # fmt: skip
+               "notes2", "web", "library", "library3", "codes", "codes2", "games",
+               "words5", "spelling", "text_count", "citation", "summary", "quiz", "flashcard",
+               "story", "quotes", "jokes", "element", "country", "country2", "date_count",
+               "date_name", "web_search", "plot"}  # fmt: skip
 # Questions about the world, and the tools that might well answer one of them.
 WORLD_ASKS = (ask_unknown, ask_unknown_talk)
 WORLD_AVOID = {
@@ -735,7 +822,7 @@ def _some_tools(rng: Random, avoid: set[str]) -> tuple[dict, ...]:
     count, length, tools = rng.choice(COUNTS), 0, []
     for domain in _other_domains(rng, avoid, min(count, 5)):
         written, _ = write_tool(rng, domain)
-        length += len(to_tool_json(written))
+        length += len(write_signature(written["function"]))
         if length > LONGEST and tools:
             break
         tools.append(written)
@@ -873,6 +960,15 @@ PICTURE_AVOID = {
     *("hours", "meter", "lists", "units", "units2", "cooking2", "prices", "stock", "reminders"),
     *("calendar", "calendar2", "bins", "light", "votes", "fitness3", "games3", "lost", "post"),
     *("orders", "orders2", "library3", "photos", "shares", "codes", "codes2"),
+    *("web_search", "customer", "product", "expense", "savings", "budget", "loan", "invoices"),
+    *("pocket_money", "donate", "fine", "food_log", "drink", "milk", "eggs", "harvest", "sample"),
+    *("flashcard", "homework", "complaint", "spelling", "citation", "words5", "announce", "social"),
+    *("text_count", "summary", "screenshot", "camera", "files", "files6", "opening", "traffic"),
+    *("residence", "birthday", "date_count", "date_name", "nutrition", "cooking_help", "wine"),
+    *("delivery", "crypto", "grain", "leave", "lyrics", "country", "country2", "quotes", "element"),
+    *("trademark", "code_search", "newsletter", "record", "sound_recorder", "plot", "paint"),
+    *("product_review", "moon", "lottery", "canteen", "fridge", "blur", "game_shop"),
+    *("tournament", "volunteer", "registration", "gift", "display", "news2", "notes2", "tv_record"),
 }
 Wish = tuple[str, str, object]  # kind of tool, what the picture holds in words, its value
 

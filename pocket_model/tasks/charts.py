@@ -7,7 +7,7 @@ import numpy as np
 from media.generator.chart import COLOURS, TOPICS, Chart, draw_chart
 from media.generator.drawing import Size
 from pocket_model.tasks.pictures import draw_picture
-from pocket_model.tasks.turn import Turn, join_words, say, to_json
+from pocket_model.tasks.turn import Turn, join_words, listed, say, to_json
 from pocket_model.tasks.wordings import Wordings
 
 SUBJECTS = (
@@ -35,6 +35,15 @@ LABELS = (
     ("Red", "Blue", "Green", "Pink", "White"),
     ("Tea", "Milk", "Juice", "Water", "Cocoa"),
     ("Cat", "Dog", "Bird", "Fish", "Horse"),
+)
+OTHER_LABELS = listed(  # of no bar: for questions about a bar that is not there
+    "London Madrid Vienna Tokyo Dublin Athens Boston Prague Munich Milan Delhi Cuba Spain Italy "
+    "Japan Kenya Peru Tom Lucy Max Sam Nina Paul Emma Otto Iris Hugo Mia Leo Kate Omar Yuki "
+    "Pear Orange Mango Peach Kiwi Melon Fig Lime Bread Cheese Pasta Soup Cake Honey Salt Eggs "
+    "Coffee Beer Wine Cola Soda Cow Pig Sheep Duck Frog Mouse Goat Rabbit Tiger Hawks Sharks "
+    "Bulls Ravens Tigers Yellow Black Brown Grey Purple Monday Friday Week Today Spring Summer "
+    "Winter June July August Maths Music Art Sport Bus Train Car Tram Boat Home School Office "
+    "Total Other Rest 2015 2018 2025 2030 1999"
 )
 
 

@@ -134,12 +134,7 @@ def ask_when(rng: Random, record: dict, words: Wordings) -> Turn | None:
     event, phrase = rng.choice(_single_events(record))
     question = words.ask(rng, "clip_when", event=phrase, does=to_base_form(phrase))
     second = tell(event["told"])
-    forms = (
-        f"At {second} seconds.",
-        f"{capital(phrase)} at {second} seconds.",
-        f"At about {second} seconds.",
-    )
-    reply = rng.choice((second, *forms))
+    reply = f"At {second} seconds."
     if rng.random() < 0.25:
         question, reply = f"{question} {words.choose(rng, 'in_one_number')}", second
     within = max(0.55, 1.05 * record["step"])
@@ -264,13 +259,10 @@ def ask_story_and_guess(rng: Random, record: dict, words: Wordings) -> Turn:
     who = "ball" if is_ball(record) else "car"
     story = (tell_ball if is_ball(record) else tell_light)(rng, record)
     question = words.ask(rng, "clip_guess", who=who)
-    if is_ball(record):
-        guess = ("I guess the ball will stay where it is.", "The ball is going to stay there.")
-    else:
-        guess = ("I guess the car is going to drive on.", "The car is going to drive on.")
+    guess = "stay where it is" if is_ball(record) else "drive on"
     truth = _story_truth(record)
     truth["all"] = [*truth["all"], ["going to", "will"]]
-    return Turn("clip_guess", question, f"{story} {rng.choice(guess)}", truth)
+    return Turn("clip_guess", question, f"{story} I guess the {who} is going to {guess}.", truth)
 
 
 def ask_why(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -278,13 +270,7 @@ def ask_why(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if is_ball(record):
         return None
     car = record["objects"][1]["colour"]
-    reply = rng.choice(
-        (
-            f"The {car} car waits because the light is red. It drives off when it is green.",
-            f"The {car} car waits at the red light and drives off when it turns green.",
-            "It waits while the light is red and drives off because it turns green.",
-        )
-    )
+    reply = f"The {car} car waits because the light is red. It drives off when it turns green."
     truth = {"judge": "keys", "all": [["waits"], ["drives off"], ["red.*green"]]}
     return Turn("clip_why", words.ask(rng, "clip_why"), reply, truth)
 
@@ -306,12 +292,10 @@ def ask_first(rng: Random, record: dict, words: Wordings) -> Turn:
     if is_ball(record):
         side = _rolls(record)[0]["action"].split()[-1]
         colour = record["objects"][0]["colour"]
-        reply = rng.choice(
-            (f"The ball rolls to the {side}.", f"First the {colour} ball rolls {side}.")
-        )
+        reply = f"First the {colour} ball rolls to the {side}."
         truth = {"judge": "keys", "all": [["ball"], ["rolls"], [side]]}
     else:
-        reply = rng.choice(("The light is red and the car waits.", "First the car waits at red."))
+        reply = "First the light is red and the car waits."
         truth = {"judge": "keys", "all": [["red"], ["waits"]]}
     return Turn("clip_first", words.ask(rng, "clip_first"), reply, truth)
 
@@ -342,7 +326,7 @@ def ask_which_seconds(rng: Random, record: dict, words: Wordings) -> Turn | None
     if not seconds:
         return None
     told = join_words([tell(second) for second in seconds])
-    reply = rng.choice((f"At {told} seconds.", told))
+    reply = f"At {told} seconds."
     return Turn("frames_when", question, reply, {"judge": "numbers", "is": seconds})
 
 

@@ -12,9 +12,9 @@ from media.generator.chart import COLOURS as BAR_COLOURS
 from media.generator.chart import draw_chart
 from media.generator.drawing import Box, Size
 from media.generator.receipt import GOODS, SHOPS, draw_receipt
-from pocket_model.tasks.charts import LABELS, plan_chart
+from pocket_model.tasks.charts import LABELS, OTHER_LABELS, plan_chart
 from pocket_model.tasks.pictures import fit
-from pocket_model.tasks.printed import COMMON, make_line
+from pocket_model.tasks.printed import COMMON, NTH, make_line, nth_names
 from pocket_model.tasks.receipts import MORE_GOODS, PLACES, plan_receipt
 from pocket_model.tasks.scenes import NUMBERS, number_word, to_thousandths
 from pocket_model.tasks.turn import Turn, capital, join_words, to_json
@@ -24,8 +24,8 @@ from pocket_model.tasks.worlds import draw_world, plan_world
 ALL_GOODS = (*GOODS, *MORE_GOODS)
 LOW_GOODS = [name.lower() for name in ALL_GOODS]
 MONTHS = tuple(date(2026, month, 1).strftime("%B") for month in range(1, 13))
-NTH = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 LONGEST_BOXES = 650  # bytes
+SEEN_COLOURS = (*BAR_COLOURS, "yellow", "grey", "black", "white")
 # The names that fill a question, the replies to choose from, and the truth.
 Found = tuple[dict[str, object], tuple[str, ...], dict]
 Kinds = dict[str, tuple[float, Callable[[Random, dict], Found | None]]]
@@ -176,11 +176,7 @@ def _extreme_item(most: bool) -> Callable[[Random, dict], Found | None]:
             return None
         name, price = items[0]["name"], items[0]["printed"]
         verb = "were" if _is_plural(name) else "was"
-        how = "dearest" if most else "cheapest"
-        replies = (
-            *(name, f"{name}.", f"{name}, {price}.", f"The {name.lower()}, for {price}."),
-            *(f"The {name.lower()} {verb} the {how}.", f"The {name.lower()}."),
-        )
+        replies = (f"{name} {verb} {price}, the {'most' if most else 'least'}.",)
         known = [item["name"].lower() for item in items]
         return {}, replies, _only([name], known) | {"first": True}
 
@@ -228,22 +224,20 @@ def _quantity(rng: Random, record: dict) -> Found:
     return _item_words(rng, name), replies, _number(count)
 
 
+def _checked(fact: str, right: bool, *amounts: str) -> tuple[tuple[str, ...], dict]:
+    """The fact and then the verdict, and their truth: no amount but these may be said."""
+    truth = YES if right else NO
+    if amounts:
+        other = rf"(?!(?:{'|'.join(map(re.escape, amounts))})\b)\d+\.\d\d"
+        truth = truth | {"none": [*truth["none"], other]}
+    return (f"{fact}: {'yes' if right else 'no'}.",), truth
+
+
 def _bought(rng: Random, record: dict) -> Found:
-    if rng.random() < 0.5:
-        name = rng.choice(record["items"])["name"]
-        low, there = name.lower(), "are" if _is_plural(name) else "is"
-        replies = (
-            *("Yes.", f"Yes, you bought {low}.", f"Yes, there {there} {low} on the receipt."),
-            f"Yes, {low} {there} on it.",
-        )
-        return _item_words(rng, name), replies, YES
-    name = _absent_item(rng, record)
-    low, there = name.lower(), "are" if _is_plural(name) else "is"
-    replies = (
-        *("No.", f"No, there {there} no {low} on the receipt.", f"No, you did not buy {low}."),
-        f"No, there {there} no {low} on it.",
-    )
-    return _item_words(rng, name), replies, NO
+    there = rng.random() < 0.5
+    name = rng.choice(record["items"])["name"] if there else _absent_item(rng, record)
+    listed = join_words([item["name"] for item in record["items"]])
+    return _item_words(rng, name), *_checked(f"It lists {listed}", there)
 
 
 def _limit(rng: Random, record: dict) -> tuple[int, float]:
@@ -261,12 +255,9 @@ def _total_beyond(above: bool) -> Callable[[Random, dict], Found]:
 
     def find(rng: Random, record: dict) -> Found:
         limit, total = _limit(rng, record)
-        said = record["printed"]["total"]
-        if (total > limit) == above:
-            replies = "Yes.", f"Yes, it was {said}.", f"Yes, the total is {said}."
-            return {"amount": limit}, replies, YES
-        replies = "No.", f"No, it was {said}.", f"No, the total is {said}."
-        return {"amount": limit}, (*replies, f"No, only {said}.") if above else replies, NO
+        said, over = record["printed"]["total"], total > limit
+        fact = f"The total is {said}, {'more' if over else 'less'} than {limit}"
+        return {"amount": limit}, *_checked(fact, over == above, said)
 
     return find
 
@@ -279,28 +270,37 @@ def _another_amount(rng: Random, printed: str) -> str:
     return "".join(digits)
 
 
+def _wrong_amount(rng: Random, record: dict, printed: str) -> str:
+    """An amount that is nearly `printed`, stands in another line or is any other."""
+    lines = [item["printed"] for item in record["items"]]
+    others = [*lines, *(record["printed"][key] for key in ("subtotal", "tax", "total"))]
+    any_other = f"{rng.randint(1, 60)}.{rng.randrange(0, 100, 5):02d}"
+    wrong = rng.choice((_another_amount(rng, printed), rng.choice(others), any_other))
+    return wrong if wrong != printed else _another_amount(rng, printed)
+
+
 def _total_is(rng: Random, record: dict) -> Found:
-    total = record["printed"]["total"]
-    if rng.random() < 0.5:
-        replies = "Yes.", f"Yes, the total is {total}.", f"Yes, it is {total}."
-        return {"amount": total}, replies, YES
-    replies = f"No, the total is {total}.", f"No, it is {total}.", f"No, it was {total}."
-    return {"amount": _another_amount(rng, total)}, replies, NO
+    total, right = record["printed"]["total"], rng.random() < 0.5
+    amount = total if right else _wrong_amount(rng, record, total)
+    return {"amount": amount}, *_checked(f"The total is {total}", right, total, amount)
 
 
 def _price_is(rng: Random, record: dict) -> Found:
-    item = rng.choice(record["items"])
+    item, right = rng.choice(record["items"]), rng.random() < 0.5
     name, price = item["name"], item["printed"]
     verb = "were" if _is_plural(name) else "was"
-    names = _item_words(rng, name)
-    if rng.random() < 0.5:
-        replies = "Yes.", f"Yes, the {name.lower()} cost {price}.", f"Yes, {price}."
-        return names | {"amount": price}, replies, YES
-    replies = (
-        *(f"No, the {name.lower()} cost {price}.", f"No, {price}."),
-        f"No, the {name.lower()} {verb} {price}.",
-    )
-    return names | {"amount": _another_amount(rng, price)}, replies, NO
+    amount = price if right else _wrong_amount(rng, record, price)
+    checked = _checked(f"The {name.lower()} {verb} {price}", right, price, amount)
+    return _item_words(rng, name) | {"amount": amount}, *checked
+
+
+def _quantity_is(rng: Random, record: dict) -> Found:
+    item, right = rng.choice(record["items"]), rng.random() < 0.5
+    real = item["quantity"]
+    count = real if right else rng.choice([one for one in range(1, 7) if one != real])
+    named = rng.choice((count, NUMBERS[count]))
+    names = _item_words(rng, item["name"]) | {"count": named}
+    return names, *_checked(f"{real} x {item['name']}", right)
 
 
 def _which_dearer(most: bool) -> Callable[[Random, dict], Found | None]:
@@ -318,9 +318,9 @@ def _which_dearer(most: bool) -> Callable[[Random, dict], Found | None]:
             key: item["name"].lower() if small else item["name"]
             for key, item in (("one", one), ("two", two))
         }
-        replies = f"{name}.", name, f"The {name.lower()}."
-        known = [item["name"].lower() for item in (one, two)]
-        return names, replies, _only([name], known) | {"first": True}
+        facts = ", ".join(f"{item['name']} {item['printed']}" for item in (one, two))
+        truth = {"judge": "keys", "all": [[rf"{name.lower()}\W*$"]]}
+        return names, (f"{facts}: {name}.",), truth
 
     return find
 
@@ -340,24 +340,20 @@ def _items_above(rng: Random, record: dict) -> Found | None:
 
 
 def _shop_is(rng: Random, record: dict) -> Found:
-    shop = record["shop"]
-    if rng.random() < 0.5:
-        named = rng.choice((shop, shop.title()))
-        return {"shop": named}, ("Yes.", f"Yes, it is from {shop}."), YES
+    shop, right = record["shop"], rng.random() < 0.5
     other = rng.choice([one for one in SHOPS if one != shop])
     if rng.random() < 0.5:  # another place, or another kind of shop
         place, kind = shop.split(" ", 1)
         other = rng.choice([f"{one} {kind}" for one in PLACES if one != place])
-    other = rng.choice((other, other.title()))
-    return {"shop": other}, (f"No, it is from {shop}.", f"No, the shop is {shop}."), NO
+    named = shop if right else other
+    named = rng.choice((named, named.title()))
+    return {"shop": named}, *_checked(f"It is from {shop}", right)
 
 
 def _year_is(rng: Random, record: dict) -> Found:
-    year = int(record["date"][:4])
-    if rng.random() < 0.5:
-        return {"year": year}, ("Yes.", f"Yes, it is from {record['date']}."), YES
-    other = year + rng.choice((-2, -1, 1, 2))
-    return {"year": other}, (f"No, it is from {year}.", f"No, it is from {record['date']}."), NO
+    year, right = int(record["date"][:4]), rng.random() < 0.5
+    named = year if right else year + rng.choice((-2, -1, 1, 2))
+    return {"year": named}, *_checked(f"It is from {record['date']}", right)
 
 
 def _receipt_kind(_rng: Random, record: dict) -> Found:
@@ -382,11 +378,11 @@ def _is_chart_no(_rng: Random, _record: dict) -> Found:
 def _nth_item(rng: Random, record: dict) -> Found:
     items = record["items"]
     index = rng.randrange(len(items))
-    last = index == len(items) - 1 and (index > 1 or rng.random() < 0.5)
-    which, name = "last" if last else NTH[index], items[index]["name"]
+    names, name = nth_names(rng, index, len(items)), items[index]["name"]
+    which = names["which"]
     replies = name, f"{name}.", f"The {which} item is {name}.", f"It is {name}."
     known = [item["name"].lower() for item in items]
-    return {"which": which}, replies, _only([name], known)
+    return names, replies, _only([name], known)
 
 
 def _bottom(_rng: Random, _record: dict) -> Found:
@@ -399,7 +395,7 @@ def _not_on_receipt(_rng: Random, _record: dict) -> Found:
 
 
 RECEIPT_KINDS: Kinds = {
-    "rt_items": (14, _items),
+    "rt_items": (18, _items),
     "rt_count": (6, _item_count),
     "rt_pieces": (2, _pieces),
     "rt_date": (8, _date),
@@ -410,29 +406,30 @@ RECEIPT_KINDS: Kinds = {
     "rt_paid": (11, _paid),
     "rt_tax": (6, _amount("tax", "tax")),
     "rt_rate": (4, _rate),
-    "rt_subtotal": (4, _amount("subtotal", "subtotal")),
+    "rt_subtotal": (8, _amount("subtotal", "subtotal")),
     "rt_number": (5, _receipt_number),
-    "rt_cheapest": (5, _extreme_item(False)),
-    "rt_dearest": (6, _extreme_item(True)),
+    "rt_cheapest": (7, _extreme_item(False)),
+    "rt_dearest": (12, _extreme_item(True)),
     "rt_most": (2, _most_pieces),
     "rt_price": (14, _price),
     "rt_quantity": (8, _quantity),
-    "rt_bought": (9, _bought),
-    "rt_above": (4, _total_beyond(True)),
-    "rt_below": (2, _total_beyond(False)),
-    "rt_total_is": (4, _total_is),
-    "rt_price_is": (4, _price_is),
-    "rt_dearer": (3, _which_dearer(True)),
-    "rt_cheaper": (3, _which_dearer(False)),
+    "rt_bought": (16, _bought),
+    "rt_above": (5, _total_beyond(True)),
+    "rt_below": (3, _total_beyond(False)),
+    "rt_total_is": (9, _total_is),
+    "rt_price_is": (10, _price_is),
+    "rt_quantity_is": (4, _quantity_is),
+    "rt_dearer": (4, _which_dearer(True)),
+    "rt_cheaper": (4, _which_dearer(False)),
     "rt_over": (3, _items_above),
-    "rt_shop_is": (3, _shop_is),
-    "rt_year_is": (1.5, _year_is),
+    "rt_shop_is": (4, _shop_is),
+    "rt_year_is": (2, _year_is),
     "rt_kind": (4, _receipt_kind),
     "rt_is_receipt": (2, _is_receipt),
     "rt_is_chart": (1, _is_chart_no),
     "rt_nth": (3, _nth_item),
     "rt_bottom": (1.5, _bottom),
-    "rt_unknown": (6, _not_on_receipt),
+    "rt_unknown": (12, _not_on_receipt),
 }
 
 
@@ -523,6 +520,24 @@ def _labels_of(record: dict) -> list[str]:
     return [bar["label"] for bar in record["bars"]]
 
 
+def _verdict(facts: str, right: bool) -> tuple[tuple[str, ...], dict]:
+    """The reply to a yes or no question, which states what is seen and then judges; its truth."""
+    return (f"{facts}, so {'yes' if right else 'no'}.",), YES if right else NO
+
+
+def _told(*bars: dict) -> str:
+    """Lima: 25, Oslo: 19"""
+    return ", ".join(f"{bar['label']}: {bar['value']}" for bar in bars)
+
+
+def _all_bars(record: dict) -> str:
+    return f"The bars are {join_words(_labels_of(record))}"
+
+
+def _unit_of(record: dict) -> dict[str, object]:
+    return {"things": record["axis"]["label"]}
+
+
 def _only_labels(names: list[str], record: dict) -> dict:
     return _only(names, [label.lower() for label in _labels_of(record)])
 
@@ -551,16 +566,25 @@ def _bar_count(_rng: Random, record: dict) -> Found:
 
 
 def _labels(_rng: Random, record: dict) -> Found:
-    labels = join_words(_labels_of(record))
-    truth = _only_labels(_labels_of(record), record)
-    return {}, (f"{labels}.", labels, f"The labels are {labels}."), truth
+    return {}, (f"{_all_bars(record)}.",), _only_labels(_labels_of(record), record)
+
+
+def _count_is(rng: Random, record: dict) -> Found:
+    count = len(record["bars"])
+    said = (
+        count
+        if rng.random() < 0.5
+        else min(10, max(2, count + rng.choice((-2, -1, -1, 1, 1, 2, 3))))
+    )
+    replies, truth = _verdict(f"{_all_bars(record)}: {count}", said == count)
+    return {"count": rng.choice((said, said, NUMBERS[said]))} | _unit_of(record), replies, truth
 
 
 def _extreme_value(most: bool) -> Callable[[Random, dict], Found]:
     def find(_rng: Random, record: dict) -> Found:
-        value = (max if most else min)(bar["value"] for bar in record["bars"])
-        how = "highest" if most else "lowest"
-        return {}, (str(value), f"The {how} value is {value}.", f"{value}."), _number(value)
+        bar = (max if most else min)(record["bars"], key=lambda bar: bar["value"])
+        reply = f"The {'highest' if most else 'lowest'} is {_told(bar)}."
+        return _unit_of(record), (reply,), _number(bar["value"])
 
     return find
 
@@ -607,12 +631,19 @@ def _bar_of_colour(rng: Random, record: dict) -> Found | None:
 
 def _same_colour(_rng: Random, record: dict) -> Found:
     colours = list(dict.fromkeys(bar["colour"] for bar in record["bars"]))
-    if len(colours) == 1:
-        colour = colours[0]
-        replies = "Yes.", f"Yes, all bars are {colour}.", f"Yes, they are all {colour}."
-        return {}, replies, YES
-    said = join_words(colours)
-    return {}, ("No.", f"No, they are {said}.", f"No, the bars are {said}."), NO
+    every = "All" if len(colours) == 1 else "The"
+    return {}, *_verdict(f"{every} bars are {join_words(colours)}", len(colours) == 1)
+
+
+def _colour_is(rng: Random, record: dict) -> Found | None:
+    if any(bar["label"].lower() in SEEN_COLOURS for bar in record["bars"]):
+        return None
+    bar = rng.choice(record["bars"])
+    label, colour = bar["label"], bar["colour"]
+    there = [one["colour"] for one in record["bars"]]
+    said = rng.choice([one for one in (*there, *SEEN_COLOURS) if one != colour])
+    said = colour if rng.random() < 0.5 else said
+    return {"label": label, "colour": said}, *_verdict(f"{label} is {colour}", said == colour)
 
 
 def _two_bars(rng: Random, record: dict) -> tuple[dict, dict, dict[str, object]]:
@@ -621,32 +652,46 @@ def _two_bars(rng: Random, record: dict) -> tuple[dict, dict, dict[str, object]]
     return one, two, {"one": one["label"], "two": two["label"], "things": record["axis"]["label"]}
 
 
-def _difference(rng: Random, record: dict) -> Found | None:
-    one, two, names = _two_bars(rng, record)
-    value = abs(one["value"] - two["value"])
-    if value > 200 or value == 0:
-        return None
-    replies = str(value), f"{value}.", f"The difference is {value}.", f"It is {value}."
-    return names, replies, _number(value)
+def _difference(order: int = 0) -> Callable[[Random, dict], Found]:
+    """How far two bars are apart; with an order of 1, the first is the higher, with -1 the lower.
+
+    Oslo: 19, Lima: 25. 25 - 19 = 6.
+    """
+
+    def find(rng: Random, record: dict) -> Found:
+        one, two, names = _two_bars(rng, record)
+        if (one["value"] - two["value"]) * order < 0:
+            one, two = two, one
+            names |= {"one": one["label"], "two": two["label"]}
+        low, high = sorted((one["value"], two["value"]))
+        return names, (f"{_told(one, two)}. {high} - {low} = {high - low}.",), _number(high - low)
+
+    return find
 
 
-def _sum_of_bars(rng: Random, record: dict) -> Found | None:
+def _sum_of_bars(rng: Random, record: dict) -> Found:
+    """Lima: 25, Oslo: 19. 25 + 19 = 44."""
     one, two, names = _two_bars(rng, record)
-    value = one["value"] + two["value"]
-    if value > 100:
-        return None
-    replies = str(value), f"{value}.", f"Together {value}.", f"The sum is {value}."
-    return names, replies, _number(value)
+    a, b = one["value"], two["value"]
+    return names, (f"{_told(one, two)}. {a} + {b} = {a + b}.",), _number(a + b)
+
+
+def _limit_of_bars(rng: Random, record: dict) -> int | None:
+    """A round value, or one just beside that of a bar; none of them has it."""
+    step, top = record["axis"]["step"], record["axis"]["max"]
+    values = [bar["value"] for bar in record["bars"]]
+    limit = rng.choice(range(step, top, max(1, step // 2)) or (step,))
+    if rng.random() < 0.4:
+        limit = rng.choice(values) + rng.choice((-1, -1, 1))
+    return limit if limit > 0 and limit not in values else None
 
 
 def _beyond(above: bool) -> Callable[[Random, dict], Found | None]:
     """Bars above or below a value that none of them has."""
 
     def find(rng: Random, record: dict) -> Found | None:
-        step, top = record["axis"]["step"], record["axis"]["max"]
-        limit = rng.choice(range(step, top, max(1, step // 2)) or (step,))
-        values = [bar["value"] for bar in record["bars"]]
-        if limit in values:
+        limit = _limit_of_bars(rng, record)
+        if limit is None:
             return None
         chosen = [bar["label"] for bar in record["bars"] if (bar["value"] > limit) == above]
         names = {"value": limit, "things": record["axis"]["label"]}
@@ -659,20 +704,17 @@ def _beyond(above: bool) -> Callable[[Random, dict], Found | None]:
     return find
 
 
-def _is_higher(rng: Random, record: dict) -> Found | None:
-    one, two, names = _two_bars(rng, record)
-    if one["value"] == two["value"]:
-        return None
-    a, b = one["label"], two["label"]
-    if one["value"] > two["value"]:
-        replies = (
-            "Yes.",
-            f"Yes, {a} is higher.",
-            f"Yes, {a} has {one['value']}, {b} {two['value']}.",
-        )
-        return names, replies, YES
-    replies = "No.", f"No, {b} is higher.", f"No, {a} has {one['value']}, {b} {two['value']}."
-    return names, replies, NO
+def _is_higher(higher: bool) -> Callable[[Random, dict], Found | None]:
+    """Whether one of two bars is the higher, or the lower."""
+
+    def find(rng: Random, record: dict) -> Found | None:
+        one, two, names = _two_bars(rng, record)
+        if one["value"] == two["value"]:
+            return None
+        right = (one["value"] > two["value"]) == higher
+        return names, *_verdict(_told(one, two), right)
+
+    return find
 
 
 def _which_higher(rng: Random, record: dict) -> Found | None:
@@ -692,14 +734,21 @@ def _is_extreme(most: bool) -> Callable[[Random, dict], Found | None]:
         bars = sorted(record["bars"], key=lambda bar: bar["value"], reverse=most)
         if bars[0]["value"] == bars[1]["value"]:
             return None
-        best, how = bars[0]["label"], "highest" if most else "lowest"
-        if rng.random() < 0.5:
-            return {"label": best}, ("Yes.", f"Yes, {best} is the {how}."), YES
-        other = rng.choice(bars[1:])["label"]
-        replies = f"No, {best} is the {how}.", f"No, the {how} is {best}."
-        return {"label": other}, replies, NO
+        best, how = bars[0], "highest" if most else "lowest"
+        bar = best if rng.random() < 0.5 else rng.choice(bars[1:])
+        names = {"label": bar["label"]}
+        return names, *_verdict(f"The {how} is {best['label']}", bar is best)
 
     return find
+
+
+def _any_above(rng: Random, record: dict) -> Found:
+    best, step = max(record["bars"], key=lambda bar: bar["value"]), record["axis"]["step"]
+    value = best["value"]
+    beside = rng.choice((1, max(1, step // 2), step))
+    limit = value + beside if rng.random() < 0.5 else max(0, value - beside)
+    names = {"value": limit} | _unit_of(record)
+    return names, *_verdict(f"The highest is {_told(best)}", value > limit)
 
 
 def _second(_rng: Random, record: dict) -> Found | None:
@@ -722,14 +771,19 @@ def _colours_of_bars(_rng: Random, record: dict) -> Found:
     return {}, replies, _only(colours, list(BAR_COLOURS))
 
 
-def _count_beyond(rng: Random, record: dict) -> Found | None:
-    found = _beyond(True)(rng, record)
-    if found is None:
-        return None
-    limit = found[0]["value"]
-    count = sum(bar["value"] > limit for bar in record["bars"])
-    replies = str(count), f"{capital(_count(count, 'bar', 'bars'))}.", f"{capital(NUMBERS[count])}."
-    return found[0], replies if count else ("0", "None.", "No bar."), _number(count)
+def _count_beyond(above: bool) -> Callable[[Random, dict], Found | None]:
+    """How many bars are above, or below, a value: Mon: 12, Thu: 40. 2 bars."""
+
+    def find(rng: Random, record: dict) -> Found | None:
+        limit = _limit_of_bars(rng, record)
+        if limit is None:
+            return None
+        chosen = [bar for bar in record["bars"] if (bar["value"] > limit) == above]
+        count = len(chosen)
+        reply = f"{_told(*chosen) or 'None'}. {count} {'bar' if count == 1 else 'bars'}."
+        return {"value": limit} | _unit_of(record), (reply,), _number(count)
+
+    return find
 
 
 def _count_colour(rng: Random, record: dict) -> Found:
@@ -742,21 +796,48 @@ def _count_colour(rng: Random, record: dict) -> Found:
     return {"colour": colour}, replies, _number(count)
 
 
+def _bar_beyond(above: bool) -> Callable[[Random, dict], Found]:
+    """Whether one bar is above, or below, a value that it does not have."""
+
+    def find(rng: Random, record: dict) -> Found:
+        bar, step = rng.choice(record["bars"]), record["axis"]["step"]
+        value, beside = bar["value"], rng.choice((1, max(1, step // 2), step, 2 * step))
+        limit = value + beside if value <= beside or rng.random() < 0.5 else value - beside
+        names = {"label": bar["label"], "value": limit} | _unit_of(record)
+        return names, *_verdict(_told(bar), (value > limit) == above)
+
+    return find
+
+
+def _range_of_bars(_rng: Random, record: dict) -> Found:
+    """The highest is Lima: 25, the lowest is Oslo: 19. 25 - 19 = 6."""
+    low, *_, high = sorted(record["bars"], key=lambda bar: bar["value"])
+    a, b = high["value"], low["value"]
+    reply = f"The highest is {_told(high)}, the lowest is {_told(low)}. {a} - {b} = {a - b}."
+    return _unit_of(record), (reply,), _number(a - b)
+
+
+def _total_of_bars(_rng: Random, record: dict) -> Found | None:
+    """Lima: 25, Oslo: 19, Rome: 6. 25 + 19 = 44, 44 + 6 = 50."""
+    if len(record["bars"]) > 5:
+        return None
+    steps, total = [], record["bars"][0]["value"]
+    for bar in record["bars"][1:]:
+        steps.append(f"{total} + {bar['value']} = {total + bar['value']}")
+        total += bar["value"]
+    reply = f"{_told(*record['bars'])}. {', '.join(steps)}."
+    return _unit_of(record), (reply,), _number(total)
+
+
 def _value_is(rng: Random, record: dict) -> Found:
     bar = rng.choice(record["bars"])
     label, value = bar["label"], bar["value"]
-    names = {"label": label, "things": record["axis"]["label"]}
-    if rng.random() < 0.5:
-        return (
-            names | {"value": value},
-            ("Yes.", f"Yes, {label} has {value}.", f"Yes, {value}."),
-            YES,
-        )
     step = record["axis"]["step"]
     other = rng.choice([one["value"] for one in record["bars"] if one is not bar] + [value + step])
     other = other if other != value else value + step
-    replies = f"No, {label} has {value}.", f"No, it is {value}.", f"No, {value}."
-    return names | {"value": other}, replies, NO
+    said = value if rng.random() < 0.5 else other
+    names = {"label": label, "value": said} | _unit_of(record)
+    return names, *_verdict(_told(bar), said == value)
 
 
 def _value_in_words(rng: Random, record: dict) -> Found:
@@ -769,7 +850,7 @@ def _value_in_words(rng: Random, record: dict) -> Found:
 def _absent_label(rng: Random, record: dict) -> Found:
     there = set(_labels_of(record))
     while True:
-        label = rng.choice(rng.choice(LABELS))
+        label = rng.choice(rng.choice((rng.choice(LABELS), OTHER_LABELS)))
         if label not in there and len(label) > 1:
             break
     replies = (
@@ -782,27 +863,61 @@ def _absent_label(rng: Random, record: dict) -> Found:
 
 
 def _has_label(rng: Random, record: dict) -> Found:
-    if rng.random() < 0.5:
-        label = rng.choice(record["bars"])["label"]
-        return {"label": label}, ("Yes.", f"Yes, there is a bar for {label}."), YES
-    label = _absent_label(rng, record)[0]["label"]
-    replies = "No.", f"No, there is no bar for {label}.", f"No, there is no {label} in the chart."
-    return {"label": label}, replies, NO
+    there = rng.random() < 0.45
+    label = rng.choice(_labels_of(record)) if there else _absent_label(rng, record)[0]["label"]
+    return {"label": label} | _unit_of(record), *_verdict(_all_bars(record), there)
+
+
+def _which_bar(rng: Random, record: dict) -> tuple[str, dict]:
+    """Its place in words, and the bar."""
+    bars = record["bars"]
+    index = rng.randrange(len(bars))
+    return "last" if index == len(bars) - 1 else NTH[index], bars[index]
 
 
 def _nth_bar(rng: Random, record: dict) -> Found:
-    labels = _labels_of(record)
-    index = rng.randrange(len(labels))
-    last = index == len(labels) - 1
-    which, label = "last" if last else NTH[index], labels[index]
+    which, bar = _which_bar(rng, record)
+    label = bar["label"]
     replies = f"{label}.", label, f"The {which} bar is {label}."
     return {"which": which}, replies, _only_labels([label], record)
 
 
+def _nth_value(rng: Random, record: dict) -> Found:
+    which, bar = _which_bar(rng, record)
+    reply = f"The {which} is {_told(bar)}."
+    return {"which": which} | _unit_of(record), (reply,), _number(bar["value"])
+
+
+def _next_bar(rng: Random, record: dict) -> Found:
+    labels = _labels_of(record)
+    index = rng.randrange(len(labels) - 1)
+    truth = _only_labels([labels[index + 1]], record)
+    return {"label": labels[index]}, (f"{labels[index + 1]}.",), truth
+
+
+def _with_value(rng: Random, record: dict) -> Found | None:
+    """The bar that has this value; none where another has it too."""
+    bar = rng.choice(record["bars"])
+    label, value = bar["label"], bar["value"]
+    if [one["value"] for one in record["bars"]].count(value) > 1:
+        return None
+    names = {"value": value} | _unit_of(record)
+    return names, (f"{label}.", f"{label} has {value}."), _only_labels([label], record)
+
+
+def _all_values(_rng: Random, record: dict) -> Found:
+    said = _told(*record["bars"])
+    return _unit_of(record), (f"{said}.",), {"judge": "text", "is": f"{said}."}
+
+
+def _axis_top(_rng: Random, record: dict) -> Found:
+    top = record["axis"]["max"]
+    return _unit_of(record), (f"The axis goes up to {top}.",), _number(top)
+
+
 def _unit(_rng: Random, record: dict) -> Found:
     unit = record["axis"]["label"]
-    replies = f"{capital(unit)}.", unit, f"The unit is {unit}.", f"It is in {unit}."
-    return {}, replies, _holds(unit)
+    return {}, (f"The chart counts {unit}.",), _holds(unit)
 
 
 def _chart_kind(_rng: Random, record: dict) -> Found:
@@ -830,31 +945,47 @@ CHART_KINDS: Kinds = {
     "ct_title": (6, _title),
     "ct_about": (5, _about),
     "ct_count": (6, _bar_count),
-    "ct_labels": (6, _labels),
-    "ct_max": (6, _extreme_value(True)),
-    "ct_min": (5, _extreme_value(False)),
+    "ct_count_is": (7, _count_is),
+    "ct_labels": (12, _labels),
+    "ct_max": (12, _extreme_value(True)),
+    "ct_min": (9, _extreme_value(False)),
     "ct_best": (9, _extreme_bar(True)),
     "ct_worst": (8, _extreme_bar(False)),
     "ct_value": (10, _value_in_words),
     "ct_colour": (9, _bar_colour),
     "ct_of_colour": (4, _bar_of_colour),
     "ct_same_colour": (3, _same_colour),
-    "ct_difference": (5, _difference),
-    "ct_sum": (3, _sum_of_bars),
+    "ct_colour_is": (9, _colour_is),
+    "ct_difference": (8, _difference()),
+    "ct_more": (8, _difference(1)),
+    "ct_fewer": (4, _difference(-1)),
+    "ct_sum": (9, _sum_of_bars),
     "ct_above": (5, _beyond(True)),
     "ct_below": (4, _beyond(False)),
-    "ct_higher": (7, _is_higher),
+    "ct_higher": (13, _is_higher(True)),
+    "ct_lower": (5, _is_higher(False)),
     "ct_which": (5, _which_higher),
     "ct_value_is": (5, _value_is),
     "ct_is_best": (3, _is_extreme(True)),
     "ct_is_worst": (2, _is_extreme(False)),
     "ct_second": (2, _second),
     "ct_colours": (4, _colours_of_bars),
-    "ct_count_above": (2, _count_beyond),
+    "ct_count_above": (8, _count_beyond(True)),
+    "ct_count_below": (3, _count_beyond(False)),
+    "ct_any_above": (3, _any_above),
+    "ct_bar_above": (4, _bar_beyond(True)),
+    "ct_bar_below": (2, _bar_beyond(False)),
+    "ct_range": (3, _range_of_bars),
+    "ct_total": (4, _total_of_bars),
     "ct_count_colour": (3, _count_colour),
-    "ct_has": (3, _has_label),
+    "ct_has": (9, _has_label),
     "ct_nth": (3, _nth_bar),
-    "ct_unit": (4, _unit),
+    "ct_nth_value": (3, _nth_value),
+    "ct_next": (3, _next_bar),
+    "ct_with_value": (3, _with_value),
+    "ct_values": (4, _all_values),
+    "ct_unit": (9, _unit),
+    "ct_axis_top": (7, _axis_top),
     "ct_kind": (4, _chart_kind),
     "ct_is_bar": (1, _is_bar_chart),
     "ct_is_other": (2, _is_other_chart),
@@ -972,24 +1103,17 @@ def _letters(_rng: Random, record: dict) -> Found | None:
 
 
 def _says(rng: Random, record: dict) -> Found:
-    line = rng.choice(record["lines"])
-    names = {"text": line.rstrip(".!?") or line}
-    said = "\n".join(record["lines"])
-    if rng.random() < 0.5:
-        replies = "Yes.", "Yes, it does.", f"Yes, it says {line}"
-        return names, replies[:2] if "no" in _low_words(line) else replies, YES
-    other = make_line(rng, 16) if rng.random() < 0.5 else rng.choice(COMMON)
-    other = other.rstrip(".!?")
-    if other.lower() in said.lower():
-        other = "ZEPHYR 77"
-    replies = "No.", "No, it does not.", f"No, there is no {other} in the text."
-    if len(record["lines"]) == 1:
-        replies = (*replies, f"No, it says {line}")
-    return {"text": other}, replies, NO
-
-
-def _low_words(text: str) -> list[str]:
-    return re.findall(r"[a-z]+", text.lower())
+    """The lines and then the verdict, which alone is judged: the lines may hold a "no"."""
+    lines, right = record["lines"], rng.random() < 0.5
+    text = rng.choice(lines)
+    if not right:
+        text = make_line(rng, 16) if rng.random() < 0.5 else rng.choice(COMMON)
+        if text.rstrip(".!?").lower() in "\n".join(lines).lower():
+            text = "ZEPHYR 77"
+    verdict = "yes" if right else "no"
+    said = ", ".join(f'"{line}"' for line in lines)
+    truth = {"judge": "keys", "all": [[rf"{verdict}\W*$"]]}
+    return {"text": text.rstrip(".!?") or text}, (f"It says {said}: {verdict}.",), truth
 
 
 def _capitals(_rng: Random, record: dict) -> Found | None:
@@ -1015,9 +1139,9 @@ def _nth_written(rng: Random, record: dict) -> Found | None:
     lines = record["lines"]
     if len(lines) == 1:
         return None
-    index = rng.randrange(len(lines))
-    which, line = "last" if index == len(lines) - 1 else NTH[index], lines[index]
-    return {"which": which}, (line,), {"judge": "text", "is": line}
+    index = rng.choice((*range(len(lines)), len(lines) - 1))
+    line = lines[index]
+    return nth_names(rng, index, len(lines)), (line,), {"judge": "text", "is": line}
 
 
 TEXT_KINDS: Kinds = {
@@ -1032,7 +1156,7 @@ TEXT_KINDS: Kinds = {
     "tp_says": (5, _says),
     "tp_capitals": (2, _capitals),
     "tp_kind": (3, _text_kind),
-    "tp_nth": (5, _nth_written),
+    "tp_nth": (12, _nth_written),
 }
 
 

@@ -13,6 +13,9 @@ from pocket_model.tasks.wordings import Wordings
 FACES = ("Sans", "Sans", "Sans-Bold", "Sans-Bold", "SansMono", "SansMono-Bold", "Serif")
 # Without I, l and O, which look like 1 and 0.
 CAPITALS, SMALL, DIGITS = "ABCDEFGHJKLMNPQRSTUVWXYZ", "abcdefghijkmnpqrstuvwxyz", "0123456789"
+NTH = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
+SHORT_NTH = ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th")
+COUNTED = ("one", "two", "three", "four", "five", "six", "seven")
 COMMON = listed(
     "apple bread milk tea coffee sugar rice egg fish salt cake soup juice water beans pasta "
     "cheese butter honey lemon onion potato carrot pepper grape melon peach plum pear cherry "
@@ -112,12 +115,29 @@ def ask_lines(rng: Random, record: dict, words: Wordings) -> Turn | None:
     return Turn("read_lines", words.ask(rng, "read"), text, {"judge": "text", "is": text})
 
 
+def nth_names(rng: Random, index: int, count: int) -> dict[str, object]:
+    """What one of several lines is called: $which in plain words, $nth in any, $number after it."""
+    last = index == count - 1 and (index > 1 or rng.random() < 0.5)
+    calls = [SHORT_NTH[index], NTH[index]]
+    if index == count - 1:
+        calls += [*listed("last bottom lowest final"), "very last", "very bottom"]
+    elif index == 0:
+        calls += [*listed("top topmost opening"), "very first", "very top"]
+    elif index * 2 + 1 == count:
+        calls += listed("middle middle")
+    number = rng.choice((COUNTED[index], str(index + 1)))
+    return {
+        "which": "last" if last else NTH[index],
+        "nth": rng.choice(calls),
+        "number": number,
+    }
+
+
 def ask_nth_line(rng: Random, record: dict, words: Wordings) -> Turn | None:
     lines = record["lines"]
     if len(lines) == 1:
         return None
-    index = rng.randrange(len(lines))
-    last = index == len(lines) - 1 and (index > 1 or rng.random() < 0.5)
-    which = "last" if last else ("first", "second", "third")[index]
-    question = words.ask(rng, "read_nth", which=which)
+    index = rng.choice((*range(len(lines)), len(lines) - 1))
+    section = rng.choice(("read_nth", "tp_nth"))
+    question = words.ask(rng, section, **nth_names(rng, index, len(lines)))
     return Turn("read_nth", question, lines[index], {"judge": "text", "is": lines[index]})

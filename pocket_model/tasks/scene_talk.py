@@ -13,21 +13,27 @@ from pocket_model.tasks.scenes import (
     RELATIONS,
     choose_thing,
     choose_two,
+    count_kinds,
     describe_scene,
     distance,
     fix_articles,
     full_name,
     group_things,
+    how_many,
     is_clear,
     number_word,
     place_name,
     plural,
     scene_truth,
     single_things,
+    tell_number,
+    tell_sides,
+    tell_total,
 )
 from pocket_model.tasks.talks import schema_of
 from pocket_model.tasks.turn import Turn, capital, join_words, to_json, with_article
 from pocket_model.tasks.wordings import Wordings
+from pocket_model.tasks.worlds import choose_text
 
 SPOKEN = {
     "mug": ("mug", "mug", "cup"),
@@ -59,12 +65,6 @@ def _there_are(number: int, name: str) -> str:
     return f"there {'is' if number == 1 else 'are'} {number_word(number)} {noun}"
 
 
-def _number_reply(rng: Random, number: int, name: str) -> str:
-    full = capital(_there_are(number, name)) + "."
-    brief = str(number), capital(number_word(number) if number else "none")
-    return rng.choice((full, full, full, *brief))
-
-
 def _absent_name(rng: Random, record: dict) -> str:
     names = tuple(TABLE if record["setting"] == "table" else STREET)
     names = rng.choice((names, names, ABSENT, tuple(KINDS)))
@@ -82,7 +82,8 @@ class Claim:
     """Something that may be true: the section that asks for it, its names, and what is true.
 
     `facts` is what may follow a yes or no; of the words `of` it may hold only those in `may`.
-    `holds` says whether it is true, where that is not as it was wished for.
+    `holds` says whether it is true, where that is not as it was wished for. With `joint` the facts
+    come first, then it, then the yes or no; `wrong` has what no right reply says.
     """
 
     kind: str
@@ -91,6 +92,8 @@ class Claim:
     of: object = COLOURS
     may: tuple = ()
     holds: bool | None = None
+    joint: str = ""
+    wrong: tuple[str, ...] = ()
 
 
 def _claim_colour(rng: Random, record: dict, wish: bool) -> Claim | None:
@@ -134,7 +137,8 @@ def _claim_place(rng: Random, record: dict, wish: bool) -> Claim | None:
     }
     words, judged = place_name(thing)
     names = {"thing": _spoken(rng, name), "where": rng.choice(places[side])}
-    return Claim("place", names, f"the {name} is {words}", PLACES, tuple(judged))
+    wrong_places = tuple(one for one in PLACES if one not in judged)
+    return Claim("place", names, f"the {name} is {words}", joint=": ", wrong=wrong_places)
 
 
 def _claim_number(rng: Random, record: dict, wish: bool) -> Claim:
@@ -159,9 +163,84 @@ def _claim_number(rng: Random, record: dict, wish: bool) -> Claim:
     word = rng.choice((number_word(asked), number_word(asked), str(asked)))
     things = plural(name) if asked > 1 else name
     names = {"number": f"{how} {word}".strip(), "things": things}
-    facts = f"there are no {plural(name)}" if number == 0 else _there_are(number, name)
     kind = "one" if asked == 1 else "number"
-    return Claim(kind, names, facts, "numbers", (number,), holds=test(asked))
+    facts, wrong = how_many(number, name), (_other_number(number),)
+    return Claim(kind, names, facts, holds=test(asked), joint=": ", wrong=wrong)
+
+
+def _other_number(number: int) -> str:
+    """A pattern for the digits of any other number."""
+    return rf"(?!{number}\b)\d"
+
+
+def _claim_total(rng: Random, record: dict, wish: bool) -> Claim | None:
+    number = len(record["objects"])
+    if number == 1:
+        return None
+    others = [number + by for by in (-2, -1, 1, 2) if number + by > 1]
+    asked = number if wish else rng.choice(others)
+    names = {"number": rng.choice((str(asked), number_word(asked)))}
+    wrong = (rf": {_other_number(number)}", rf"so {_other_number(number)}")
+    return Claim("total", names, tell_total(record), joint=", so ", wrong=wrong)
+
+
+def _claim_more(rng: Random, record: dict, wish: bool) -> Claim | None:
+    """Whether there are more of one kind than of another."""
+    counts = record["counts"]
+    if len(counts) < 2:
+        return None
+    one, other = rng.sample(tuple(counts), 2)
+    if (counts[one] > counts[other]) != wish:
+        one, other = other, one
+    holds = counts[one] > counts[other]
+    facts = f"{how_many(counts[one], one)}, {how_many(counts[other], other)}"
+    names = {"things": plural(one), "others": plural(other)}
+    wrong = tuple(rf"{_other_number(counts[name])}\d* {name}\b" for name in (one, other))
+    return Claim("more", names, facts, holds=holds, joint=": ", wrong=wrong)
+
+
+def _claim_same(rng: Random, record: dict, wish: bool) -> Claim | None:
+    """Whether two things have the same colour."""
+    single = single_things(record)
+    rng.shuffle(single)
+    pairs = [(a, b) for i, a in enumerate(single) for b in single[i + 1 :]]
+    fitting = [(a, b) for a, b in pairs if (a["colour"] == b["colour"]) == wish]
+    if not fitting or (not wish and len(fitting) == len(pairs) and rng.random() < 0.6):
+        return None
+    one, other = fitting[0]
+    names = {"thing": _spoken(rng, one["name"]), "other": _spoken(rng, other["name"])}
+    facts = f"the {one['name']} is {one['colour']}, the {other['name']} is {other['colour']}"
+    wrong = tuple(set(COLOURS) - {one["colour"], other["colour"]})
+    if rng.random() < 0.2:
+        return Claim("differ", names, facts, holds=not wish, joint=": ", wrong=wrong)
+    return Claim("same", names, facts, joint=": ", wrong=wrong)
+
+
+def _claim_bus(rng: Random, record: dict, wish: bool) -> Claim | None:
+    buses = [one for one in record["objects"] if one["name"] == "bus"]
+    if len(buses) != 1 or not buses[0].get("text"):
+        return None
+    text = buses[0]["text"]
+    near = str(int(text) + rng.choice((-10, -1, 1, 2, 10)))
+    others = (near, text[::-1], str(rng.randint(1, 99)), str(rng.randint(1, 99)))
+    fitting = [one for one in others if one != text and 0 < int(one) < 100 and one[0] != "0"]
+    if not wish and not fitting:
+        return None
+    names = {"number": text if wish else rng.choice(fitting)}
+    wrong = (_other_number(int(text)),)
+    return Claim("bus", names, f"the bus has {text}", joint=": ", wrong=wrong)
+
+
+def _claim_street(rng: Random, record: dict, wish: bool) -> Claim | None:
+    signs = [one for one in record["objects"] if one["name"] == "sign"]
+    if len(signs) != 1 or not signs[0].get("text"):
+        return None
+    text = signs[0]["text"]
+    asked = text if wish else choose_text(rng, "sign")
+    if not wish and asked == text:
+        return None
+    names = {"street": rng.choice((asked, asked.title()))}
+    return Claim("street", names, f"the sign says {text}", joint=": ")
 
 
 def _claim_relation(rng: Random, record: dict, wish: bool) -> Claim | None:
@@ -176,13 +255,9 @@ def _claim_relation(rng: Random, record: dict, wish: bool) -> Claim | None:
         return None
     if (value > 0) != wish:
         name, other_name = other_name, name
-    opposite = {"left": "right", "right": "left", "above": "below", "below": "above"}
-    core = relation.removeprefix("to the ").split(" ")[0]
-    true = relation if wish else relation.replace(core, opposite[core])
+    facts, wrong = tell_sides(name, other_name, relation, wish)
     names = {"thing": name, "other": other_name, "relation": relation}
-    may = (core if wish else opposite[core],)
-    facts = f"the {name} is {true} the {other_name}"
-    return Claim("relation", names, facts, tuple(opposite), may)
+    return Claim("relation", names, facts, joint=": ", wrong=(wrong,))
 
 
 def _claim_presence(rng: Random, record: dict, wish: bool) -> Claim:
@@ -224,38 +299,56 @@ def _claim_coloured(rng: Random, record: dict, wish: bool) -> Claim | None:
 
 CLAIMS = {
     _claim_colour: 10,
-    _claim_place: 6,
-    _claim_number: 6,
-    _claim_relation: 5,
+    _claim_place: 8,
+    _claim_number: 7,
+    _claim_relation: 10,
     _claim_presence: 5,
     _claim_coloured: 4,
+    _claim_same: 12,
+    _claim_total: 7,
+    _claim_more: 3,
 }
+STREET_CLAIMS = {_claim_bus: 20, _claim_street: 6}
 
 
-def _ask_claim(
-    rng: Random, record: dict, words: Wordings, task: str, section: str, *, brief: float
-) -> Turn | None:
+def _ask_claim(rng: Random, record: dict, words: Wordings, task: str, section: str) -> Turn | None:
     wish = rng.random() < 0.5
-    make = rng.choices(list(CLAIMS), list(CLAIMS.values()))[0]
+    claims = CLAIMS | (STREET_CLAIMS if record["setting"] == "street" else {})
+    make = rng.choices(list(claims), list(claims.values()))[0]
     claim = make(rng, record, wish)
     if claim is None:
         return None
     holds = wish if claim.holds is None else claim.holds
-    asked = words.ask(rng, f"{section}_{claim.kind}", **claim.names)
-    yes = "yes" if holds else "no"
-    reply = f"{capital(yes)}, {claim.facts}."
-    if rng.random() < brief:
-        reply = rng.choice((capital(yes), capital(yes) + "."))
+    question = fix_articles(f" {words.ask(rng, f'{section}_{claim.kind}', **claim.names)}")[1:]
+    yes, no = ("yes", "no") if holds else ("no", "yes")
+    if claim.joint:
+        reply = f"{capital(claim.facts)}{claim.joint}{yes}."
+        right, wrong = ([rf"{one}\W*$", rf"^{one}\b"] for one in (yes, no))
+        truth = {"judge": "keys", "all": [right], "none": [*wrong, *claim.wrong]}
+        return Turn(task, question, reply, truth)
     truth = {"judge": "claim", "is": yes, "of": claim.of, "may": list(claim.may)}
-    return Turn(task, fix_articles(f" {asked}")[1:], reply, truth)
+    return Turn(task, question, f"{capital(yes)}, {claim.facts}.", truth)
 
 
 def ask_yes_no(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    return _ask_claim(rng, record, words, "yes_no", "yn", brief=0.12)
+    return _ask_claim(rng, record, words, "yes_no", "yn")
 
 
 def ask_confirm(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    return _ask_claim(rng, record, words, "confirm", "cf", brief=0.06)
+    return _ask_claim(rng, record, words, "confirm", "cf")
+
+
+def ask_most_of(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """Which kind is the most frequent: the two most frequent, then that one."""
+    kinds = count_kinds(record)
+    if len(kinds) < 2 or kinds[0][1] == kinds[1][1]:
+        return None
+    name, number = kinds[0]
+    facts = ", ".join(how_many(count, one) for one, count in kinds[:2])
+    wrong = rf"{_other_number(number)}\d* {plural(name)}\b"
+    truth = {"judge": "keys", "all": [[rf"(?:{name}|{plural(name)})\W*$"]], "none": [wrong]}
+    reply = f"{facts}: the {plural(name)}."
+    return Turn("most_of", words.ask(rng, "most_of"), reply, truth)
 
 
 # --- lists of things -----------------------------------------------------------------------------
@@ -330,11 +423,18 @@ SIDES = {
 
 
 def ask_next_to(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    """What is next to a thing, or on one side of it; most choices have no clear answer."""
+    tries = (_ask_beside(rng, record, words) for _ in range(4))
+    return next(filter(None, tries), None)
+
+
+def _ask_beside(rng: Random, record: dict, words: Wordings) -> Turn | None:
     found = choose_thing(rng, record)
     if not found:
         return None
     thing, name = found
-    side = rng.choice(("next to", "next to", "left", "left", "right", "right", "above", "below"))
+    sides = ("left", "right", "left", "right", "above", "below")
+    side = rng.choice((*sides, *["next to"] * 6))
     size = record["size"]
     others = [one for one in record["objects"] if one is not thing]
     if SIDES[side]:
@@ -343,13 +443,16 @@ def ask_next_to(rng: Random, record: dict, words: Wordings) -> Turn | None:
         beyond = [sign * (one["box"][axis] + one["box"][axis + 2] - middle) / 2 for one in others]
         others = [one for one, by in zip(others, beyond, strict=True) if by > -0.02 * size[axis]]
         if not others:
+            if rng.random() < 0.75:
+                return None
             return _nothing_there(rng, words, name, side)
     elif not others:
         return None
     ranked = sorted((_gap(thing, one, size), index) for index, one in enumerate(others))
     nearest = others[ranked[0][1]]
     across, down = _gaps(thing, nearest)
-    lies_well = down < 0 if side in ("next to", "left", "right") else across < 0 <= down + 5
+    lies_well = _is_nearest(thing, nearest, others, size) and side == "next to"
+    lies_well |= down < 0 if side in ("next to", "left", "right") else across < 0 <= down + 5
     if side in ("next to", "left", "right") and across < -5:
         return None
     if not lies_well or ranked[0][0] > 0.3:
@@ -359,15 +462,34 @@ def ask_next_to(rng: Random, record: dict, words: Wordings) -> Turn | None:
     relation = {"left": "left of", "right": "right of"}.get(side, side)
     question = words.ask(rng, f"beside_{side.replace(' ', '_')}", thing=_spoken(rng, name))
     answer = full_name(nearest)
-    full = f"The {answer} is {relation} the {name}."
-    reply = rng.choice((full, full, f"The {answer}.", f"{capital(with_article(answer))}."))
-    return Turn("next_to", question, reply, {"judge": "first_thing", "is": answer})
+    place, _ = place_name(thing)
+    reply = f"The {name} is {place}, the {answer} {relation} it."
+    known = {nearest["name"], thing["name"]}
+    wrong = [rf"{one}\b" for one in KINDS if one not in known]
+    if thing["name"] != nearest["name"]:
+        colours = "|".join(one for one in COLOURS if one != nearest["colour"])
+        wrong.append(rf"(?:{colours}) {nearest['name']}\b")
+    truth = {"judge": "keys", "all": [[answer, rf"the {nearest['name']}\b"]], "none": wrong}
+    if thing["name"] == nearest["name"]:
+        truth["all"] = [[answer]]
+    return Turn("next_to", question, reply, truth)
+
+
+def _is_nearest(thing: dict, nearest: dict, others: list[dict], size: list[int]) -> bool:
+    """Whether its middle is much nearer to that of `thing` than any other."""
+
+    def away(one: dict) -> float:
+        a, b = one["box"], thing["box"]
+        return ((a[0] + a[2] - b[0] - b[2]) ** 2 + (a[1] + a[3] - b[1] - b[3]) ** 2) ** 0.5 / 2
+
+    rest = [away(one) for one in others if one is not nearest]
+    return away(nearest) < min(0.35 * size[0], min(rest, default=size[0]) / 1.5)
 
 
 def _nothing_there(rng: Random, words: Wordings, name: str, side: str) -> Turn | None:
     relation = {"left": "left of", "right": "right of"}.get(side, side)
     question = words.ask(rng, f"beside_{side}", thing=name)
-    reply = rng.choice((f"Nothing is {relation} the {name}.", f"There is nothing {relation} it."))
+    reply = f"Nothing is {relation} the {name}."
     return Turn("next_to", question, reply, {"judge": "keys", "all": [["nothing", "no "]]})
 
 
@@ -375,31 +497,33 @@ def _nothing_there(rng: Random, words: Wordings, name: str, side: str) -> Turn |
 
 
 def ask_count_all(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    """How many things in all, of a colour, in a half, of how many kinds."""
+    """How many things in all, of a colour, in a half, of how many kinds: the things, then that."""
     things, roll = record["objects"], rng.random()
-    if roll < 0.3:
-        number, name, section, names = len(things), "thing", "all", {}
-    elif roll < 0.55:
+    truth = {"judge": "number", "is": len(things)}
+    if roll < 0.35:
+        question = words.ask(rng, "total_all")
+        return Turn("count_all", question, f"{tell_total(record)}.", truth)
+    if roll < 0.6:
         colour = rng.choice(COLOURS if rng.random() < 0.15 else [one["colour"] for one in things])
-        number, name = sum(one["colour"] == colour for one in things), f"{colour} thing"
-        section, names = "colour", {"colour": colour}
-    elif roll < 0.78:
+        things = [one for one in things if one["colour"] == colour]
+        question = words.ask(rng, "total_colour", colour=colour)
+    elif roll < 0.8:
         side = rng.choice(("left", "right", "top", "bottom"))
         axis = 0 if side in ("left", "right") else 1
         side_of = record["size"][axis]
         middles = [(one["box"][axis] + one["box"][axis + 2]) / 2 / side_of for one in things]
         if any(abs(middle - 0.5) < 0.04 for middle in middles):
             return None
-        number = sum((middle < 0.5) == (side in ("left", "top")) for middle in middles)
-        name, section = "thing", "half"
-        names = {"side": side}
+        before = side in ("left", "top")
+        pairs = zip(things, middles, strict=True)
+        things = [one for one, middle in pairs if (middle < 0.5) == before]
+        question = words.ask(rng, "total_half", side=side)
     else:
-        number, name, section, names = len(record["counts"]), "kind", "kinds", {}
-    question = words.ask(rng, f"total_{section}", **names)
-    reply = _number_reply(rng, number, name)
-    if section == "kinds" and len(reply) > 5:
-        reply = f"{reply[:-1]} of {'thing' if number == 1 else 'things'}."
-    return Turn("count_all", question, reply, {"judge": "number", "is": number})
+        kinds = [name for name, _ in count_kinds(record)]
+        reply = f"{capital(', '.join(kinds))}: {len(kinds)}."
+        question = words.ask(rng, "total_kinds")
+        return Turn("count_all", question, reply, {"judge": "number", "is": len(kinds)})
+    return Turn("count_all", question, tell_number(things), truth | {"is": len(things)})
 
 
 # --- what is written -----------------------------------------------------------------------------
@@ -714,16 +838,17 @@ def ask_box_keys(rng: Random, record: dict, words: Wordings) -> Turn | None:
 
 
 SCENE_TALK_ASKS: dict[str, tuple[float, Callable[[Random, dict, Wordings], Turn | None]]] = {
-    "yes_no": (24, ask_yes_no),
-    "confirm": (8, ask_confirm),
-    "open_scene": (10, ask_open_scene),
+    "yes_no": (44, ask_yes_no),
+    "confirm": (24, ask_confirm),
+    "most_of": (8, ask_most_of),
+    "open_scene": (18, ask_open_scene),
     "anything": (8, ask_anything),
-    "next_to": (8, ask_next_to),
-    "count_all": (10, ask_count_all),
+    "next_to": (16, ask_next_to),
+    "count_all": (16, ask_count_all),
     "text_on": (7, ask_text_on),
-    "first_minutes": (14, ask_first_minutes),
+    "first_minutes": (24, ask_first_minutes),
     "odd_question": (4, ask_odd_question),
     "form": (12, ask_form),
-    "points": (8, ask_points),
-    "box_keys": (8, ask_box_keys),
+    "points": (14, ask_points),
+    "box_keys": (14, ask_box_keys),
 }

@@ -141,18 +141,44 @@ def ask_name(rng: Random, record: dict, words: Wordings) -> Turn | None:
     return Turn("name", question, reply, {"judge": "words", "of": tuple(KINDS), "is": [name]})
 
 
+def how_many(number: int, name: str) -> str:
+    """3 mugs."""
+    return f"{number} {name if number == 1 else plural(name)}"
+
+
+def count_kinds(record: dict) -> list[tuple[str, int]]:
+    """(name, number) of each kind, the most frequent first, then from left to right."""
+    things = sorted(record["objects"], key=lambda one: one["box"][0])
+    return Counter(one["name"] for one in things).most_common()
+
+
+def tell_total(record: dict) -> str:
+    """2 mugs, 1 lamp: 3."""
+    parts = ", ".join(how_many(number, name) for name, number in count_kinds(record))
+    return f"{parts}: {len(record['objects'])}"
+
+
+def tell_number(things: list[dict]) -> str:
+    """Mug, mug, lamp: 3."""
+    if not things:
+        return "None."
+    names = [one["name"] for one in sorted(things, key=lambda one: one["box"][0])]
+    return f"{capital(', '.join(names))}: {len(names)}."
+
+
 def ask_count(rng: Random, record: dict, words: Wordings) -> Turn:
-    roll, counts = rng.random(), record["counts"]
-    if roll < 0.12:
+    roll, counts, told = rng.random(), record["counts"], None
+    if roll < 0.1:
         name = rng.choice(tuple(TABLE if record["setting"] == "table" else STREET))
         number, things = counts.get(name, 0), plural(name)
-    elif roll < 0.3:
+    elif roll < 0.2:
         colour = rng.choice([one["colour"] for one in record["objects"]])
-        number = sum(one["colour"] == colour for one in record["objects"])
+        found = [one for one in record["objects"] if one["colour"] == colour]
+        number, told = len(found), tell_number(found)
         name, things = f"{colour} thing", f"{colour} things"
-    elif roll < 0.4:
+    elif roll < 0.28:
         number, name, things = len(record["objects"]), "thing", rng.choice(("things", "objects"))
-        name = things[:-1]
+        told = f"{tell_total(record)}."
     else:
         name = rng.choice([one for one in counts for _ in range(counts[one] ** 2)])
         number, things = counts[name], plural(name)
@@ -163,6 +189,7 @@ def ask_count(rng: Random, record: dict, words: Wordings) -> Turn:
     forms = f"There {verb} {word} {what}.", f"I see {word} {what}."
     brief = rng.choice((str(number), word if number else "none"))
     reply = say(rng, short, brief, forms[0], forms[0], forms[1])
+    reply = told if told and not short else reply
     return Turn("count", question, reply, {"judge": "number", "is": number})
 
 
@@ -249,6 +276,16 @@ def distance(one: dict, other: dict, axis: int) -> float:
     return (a[axis] + a[axis + 2] - b[axis] - b[axis + 2]) / 2
 
 
+def tell_sides(name: str, other: str, relation: str, holds: bool) -> tuple[str, str]:
+    """ "the mug is on the left, the lamp on the right", and a pattern for the wrong sides."""
+    axis, sign = RELATIONS[relation]
+    sides = (("on the left", "on the right"), ("above", "below"))[axis]
+    if (sign < 0) != holds:
+        sides = sides[::-1]
+    wrong = rf"(?:{name} is {sides[1]}|{other} is {sides[0]})\b"
+    return f"the {name} is {sides[0]}, the {other} {sides[1]}", wrong
+
+
 def ask_relation(rng: Random, record: dict, words: Wordings) -> Turn | None:
     pair = choose_two(rng, record)
     if not pair:
@@ -263,8 +300,8 @@ def ask_relation(rng: Random, record: dict, words: Wordings) -> Turn | None:
         rng, "relation", thing=name, other=other_name, relation=relation
     )
     brief = "yes" if value > 0 else "no"
-    claim = f"the {name} is {'' if value > 0 else 'not '}{relation} the {other_name}"
-    reply = say(rng, short, brief, f"{capital(brief)}, {claim}.")
+    facts, _ = tell_sides(name, other_name, relation, value > 0)
+    reply = capital(brief) if short else f"{capital(facts)}: {brief}."
     truth = {"judge": "words", "of": ("yes", "no"), "is": [brief], "first": True}
     return Turn("relation", question, reply, truth)
 

@@ -19,6 +19,7 @@ from media.generator.receipt import GOODS
 from media.generator.things import KINDS
 from pocket_model.photos import read_pack
 from pocket_model.tasks.pictures import fit
+from pocket_model.tasks.printed import nth_names
 from pocket_model.tasks.receipts import MORE_GOODS
 from pocket_model.tasks.scenes import ABSENT, COLOURS, RELATIONS, plural
 from pocket_model.tasks.strange_drawings import DRAWN, INK, WHITE, any_colour
@@ -137,7 +138,7 @@ ITEMS = (*GOODS, *MORE_GOODS)
 RECEIPT_FIELDS = ("date", "tax", "subtotal", "receipt number", "name of the shop")
 
 
-def _names_for(rng: Random, coloured: bool) -> dict[str, str]:
+def _names_for(rng: Random, coloured: bool) -> dict[str, object]:
     """Something for every name that a wording may leave open, be it in the picture or not."""
     thing, other = (
         rng.choice(KNOWN_THINGS if rng.random() < 0.7 else UNKNOWN_THINGS) for _ in range(2)
@@ -151,7 +152,7 @@ def _names_for(rng: Random, coloured: bool) -> dict[str, str]:
         "where": rng.choice(("in this picture", "on this table", "in this street", "here")),
         "item": rng.choice(ITEMS),
         "field": rng.choice(RECEIPT_FIELDS),
-        "which": rng.choice(("first", "second", "third", "last")),
+        **nth_names(rng, rng.randrange(4), 4),
         "label": rng.choice(labels),
         "keys": ", ".join(rng.sample(KEYS, k=rng.randint(2, 4))),
     } | {"things": rng.choice((unit, plural(thing), plural(other)))}

@@ -275,6 +275,11 @@ TALK = {
     ),
     "thanks": ("You are welcome!", "You are welcome.", "With pleasure!"),
     "bye": ("Goodbye!", "Goodbye! See you in the next notebook.", "Bye!"),
+    "human": ("I am no human. I am the course's pocket model, a very small program.",),
+    "feel": ("I am only a small model, and I feel nothing. Show me a picture.",),
+    "course": ("This course is about vision-language models. I am its pocket model.",),
+    "sorry": ("I am only a small model and I make mistakes. Please ask me again.",),
+    "mood": ("Thank you for telling me. I am only a small model. Ask me about a picture.",),
 }
 TALK_KEYS = {
     "hello": [["hello", "hi"]],
@@ -282,11 +287,18 @@ TALK_KEYS = {
     "can_do": [["picture", "scene"], ["revers"]],
     "thanks": [["welcome", "pleasure"]],
     "bye": [["bye", "goodbye"]],
+    "human": [["no human"], ["pocket model"]],
+    "feel": [["small model"], ["feel nothing"]],
+    "course": [["vision-language models"]],
+    "sorry": [["small model"], ["mistakes"]],
+    "mood": [["small model"], ["thank you for telling"]],
 }
+TALK_KINDS = ("hello", "who", "who", "can_do", "can_do", "thanks", "bye", "human", "human", "feel",
+              "course", "sorry", "mood")  # fmt: skip
 
 
 def ask_talk(rng: Random, words: Wordings) -> Turn:
-    kind = rng.choice(("hello", "who", "who", "can_do", "can_do", "thanks", "bye"))
+    kind = rng.choice(TALK_KINDS)
     truth = {"judge": "keys", "all": TALK_KEYS[kind]}
     question = loosen(rng, words, words.choose(rng, kind))
     return Turn("talk", question, rng.choice(TALK[kind]), truth)

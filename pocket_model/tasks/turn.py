@@ -56,3 +56,25 @@ def say(rng: Random, short: bool, brief: str, *forms: str) -> str:
 def to_tool_json(value: object) -> str:
     """JSON as the chat template's `tojson` writes it."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def write_signature(tool: dict) -> str:
+    """A tool as the chat template lists it: what it does, then its name and arguments."""
+    parameters = tool.get("parameters") or {}
+    wanted = parameters.get("required")
+    arguments = []
+    for name, schema in (parameters.get("properties") or {}).items():
+        mark = "?" if wanted and name not in wanted else ""
+        told = f" ({schema['description']})" if schema.get("description") else ""
+        arguments.append(f"{name}{mark}: {_write_type(schema)}{told}")
+    told = f"// {tool['description']}\n" if tool.get("description") else ""
+    return f"{told}{tool['name']}({', '.join(arguments)})"
+
+
+def _write_type(schema: dict) -> str:
+    if "enum" in schema:
+        return " | ".join(map(to_tool_json, schema["enum"]))
+    kind = schema.get("type")
+    return (
+        kind if isinstance(kind, str) and kind not in ("object", "array") else to_tool_json(schema)
+    )

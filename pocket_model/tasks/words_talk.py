@@ -72,33 +72,76 @@ def ask_spell(rng: Random, words: Wordings) -> Turn:
     return Turn("spell", question, spelt, {"judge": "text", "is": spelt})
 
 
+def _how_many(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]:
+    question = words.ask(rng, "letters_many", word=_quote(rng, word))
+    said = f"{len(word)} letters" if len(word) != 1 else "1 letter"
+    return question, f"{said}.", {"judge": "number", "is": len(word)}
+
+
+def _is_in(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]:
+    letter = rng.choice(word if rng.random() < 0.5 else "abcdefghiklmnoprstuvwyz").lower()
+    inside = letter in word.lower()
+    question = words.ask(rng, "letters_has", word=_quote(rng, word), letter=_quote(rng, letter))
+    said = f"yes, {letter} is in it." if inside else f"no, {letter} is not in it."
+    truth = {"judge": "words", "of": ["yes", "no"], "is": ["yes" if inside else "no"]}
+    return question, said, truth | {"first": True}
+
+
+def _which_letter(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]:
+    kind = rng.choice(("first", "last", "nth", "nth"))
+    index = {"first": 0, "last": len(word) - 1}.get(kind, rng.randrange(len(word)))
+    names = {"word": _quote(rng, word)}
+    told = kind
+    if kind == "nth":
+        told = rng.choice(PLACES_OF_LETTERS[index])
+        if index == len(word) - 2 and rng.random() < 0.3:
+            told = rng.choice(("second to last", "second last", "last but one"))
+        names["nth"] = told
+    question = words.ask(rng, f"letters_{kind}", **names)
+    letter = word[index]
+    return question, f"the {told} is {letter}.", _is_letter(letter)
+
+
+def _is_letter(letter: str) -> dict:
+    return {"judge": "keys", "all": [[rf"is {letter.lower()}\W*$"]]}
+
+
+def _how_often(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]:
+    letter = rng.choice(word if rng.random() < 0.85 else "abcdefghiklmnoprstuvwyz").lower()
+    number = word.lower().count(letter)
+    question = words.ask(rng, "letters_often", word=_quote(rng, word), letter=_quote(rng, letter))
+    said = f"{letter} is in it {number} {'time' if number == 1 else 'times'}."
+    return question, said, {"judge": "number", "is": number, "letter": letter}
+
+
+def _spell_counting(word: str, letter: str) -> str:
+    """b-a1-n-a2-n-a3 for the letter a in banana."""
+    number, parts = 0, []
+    for one in word:
+        number += one.lower() == letter
+        parts.append(f"{one}{number}" if one.lower() == letter else one)
+    return "-".join(parts)
+
+
+PLACES_OF_LETTERS = (
+    ("first", "1st"), ("second", "2nd"), ("third", "3rd"), ("fourth", "4th"), ("fifth", "5th"),
+    ("sixth", "6th"), ("seventh", "7th"), ("eighth", "8th"), ("ninth", "9th"), ("tenth", "10th"),
+    *((f"{number}th", f"{number}th") for number in range(11, 21)),
+)  # fmt: skip
+LETTER_ASKS = (_how_many, _how_many, _which_letter, _which_letter, _which_letter, _is_in,
+               _how_often, _how_often)  # fmt: skip
+
+
 def ask_letters(rng: Random, words: Wordings) -> Turn:
-    """How many letters a word has, its first or last one, or whether a letter is in it."""
+    """How many letters a word has, which is the n-th, whether one is in it, and how often.
+
+    The reply spells the word first and counts while it does.
+    """
     word = _choose_word(rng)
-    kind = rng.choice(("many", "first", "last", "has"))
-    shown = _quote(rng, word)
-    if kind == "many":
-        question = words.ask(rng, "letters_many", word=shown)
-        number = str(len(word))
-        reply = rng.choice((number, f"{number}.", f"It has {number} letters."))
-        return Turn("letters", question, reply, {"judge": "number", "is": len(word)})
-    if kind == "has":
-        inside = rng.random() < 0.5
-        letter = rng.choice(word if inside else "abcdefghiklmnoprstuvwyz").lower()
-        inside = letter in word.lower()
-        question = words.ask(rng, "letters_has", word=shown, letter=_quote(rng, letter))
-        reply = rng.choice(("Yes.", f"Yes, {word} has {_article(letter)} {letter}.") if inside else
-                           ("No.", f"No, {word} has no {letter}."))  # fmt: skip
-        truth = {"judge": "words", "of": ["yes", "no"], "is": ["yes" if inside else "no"]}
-        return Turn("letters", question, reply, truth | {"first": True})
-    letter = word[0] if kind == "first" else word[-1]
-    question = words.ask(rng, f"letters_{kind}", word=shown)
-    reply = rng.choice((letter, letter, f"It is {letter}."))
-    return Turn("letters", question, reply, {"judge": "text", "is": letter})
-
-
-def _article(letter: str) -> str:
-    return "an" if letter in "aefhilmnorsx" else "a"
+    question, said, truth = rng.choice(LETTER_ASKS)(rng, words, word)
+    letter = truth.pop("letter", "")
+    spelt = _spell_counting(word, letter) if letter else "-".join(word)
+    return Turn("letters", question, f"{spelt}: {said}", truth)
 
 
 def ask_upper(rng: Random, words: Wordings) -> Turn:
@@ -128,6 +171,12 @@ SUM_WORDS = {
     "larger": ("sum_larger", lambda one, other: max(one, other)),
     "smaller": ("sum_smaller", lambda one, other: min(one, other)),
 }
+# A reply says what is computed, then the value.
+SUM_REPLIES = {
+    "add": "{a} + {b} =", "take": "{a} - {b} =", "times": "{a} x {b} =", "half": "{a} / 2 =",
+    "double": "2 x {a} =", "next": "{a} + 1 =", "before": "{a} - 1 =",
+    "larger": "{a} or {b}: the larger is", "smaller": "{a} or {b}: the smaller is",
+}  # fmt: skip
 
 
 def ask_sum_talk(rng: Random, words: Wordings) -> Turn:
@@ -147,7 +196,7 @@ def ask_sum_talk(rng: Random, words: Wordings) -> Turn:
         other += 1
     value = compute(one, other)
     question = words.ask(rng, section, a=one, b=other)
-    reply = rng.choice((str(value), str(value), f"It is {value}.", f"{value}."))
+    reply = f"{SUM_REPLIES[kind].format(a=one, b=other)} {value}."
     return Turn("sum_talk", question, reply, {"judge": "number", "is": value})
 
 
@@ -204,18 +253,56 @@ def ask_no_picture(rng: Random, words: Wordings) -> Turn:
     return Turn("no_picture", question, rng.choice(NO_PICTURE), truth)
 
 
-NOTHING_SAID = (
-    "Hello! Send me a picture or a question.",
-    "Hello! What shall we look at? Send me a picture or a question.",
-    "Hi! Ask me something, or send me a picture.",
-)
+NOTHING_SAID = "Hello! Send me a picture or a question."
 NOTHINGS = (
     *("?", "??", "...", ".", "hm", "hmm", "test", "asdf", "qwerty", "testing", "ok", "OK", "aha"),
     *("ah", "oh", "so", "well", "yo", "huh?", "eh", "la la la", "bla bla", "blah", "test 123", "-"),
     *("one two test", "!", "!!!", ":)", ":-)", "lol", "hi?", "mhm", "um", "ehm", "is this on?"),
     *("anyone?", "nothing", "just testing", "a test", "this is a test", "let me test this", "abc"),
+    *("oh dear", "ah well", "so so", "oh my", "I see", "as I said", "never mind", "forget it"),
+    *("let me think", "wait", "one moment", "I don't know", "no idea", "well well", "and?"),
+    *("what?", "hello?", "go on", "whatever", "nothing really", "just so", "fine", "good grief"),
+    *("maybe", "perhaps", "yes", "no", "yep", "nope", "then?", "hm ok", "alright", "right", "umm"),
 )
 NOTHINGS_HELD_OUT = ("????", "..", "hmmm", "test test", "uh", "oh well", ";)", "asdfasdf", "tst")
+
+
+SMILES = (":)", ":-)", ":D", ":(", ":P", "^^", "xD", ":-D", "<3", "-_-", "o_o", ":/", ":o")
+SOUNDS = listed(
+    "h-m u-m a-h o-h e-h m-m e-r w-o-w o-k y-o a-h-a h-u-h h-e-h o-h-o p-f s-o n-a u-g-h p-s-t "
+    "b-r-r y-e-p y-e-s"
+)
+FILLED = listed(
+    "blah|bla|test|la|so|ha|he|hm|ok|da|one two|tap|beep|ping|check|yeah|well|dum|testing|abc|"
+    "1 2 3|hi ho|no",
+    "|",
+)
+ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890", "qwertzuiop")
+
+
+def _say_nothing(rng: Random) -> str:
+    """Marks, a smile, a long sound, a word again and again, or keys hit anyhow."""
+    roll = rng.random()
+    if roll < 0.3:
+        return rng.choice(NOTHINGS)
+    if roll < 0.45:
+        mark = rng.choice(("?", "?", ".", ".", "!", "?!", "-", ",", "*", "#", "/", "~"))
+        return mark * rng.randint(1, 7)
+    if roll < 0.55:
+        return rng.choice(SMILES)
+    if roll < 0.72:
+        parts = rng.choice(SOUNDS).split("-")
+        place = rng.randrange(len(parts))
+        parts[place] *= rng.randint(1, 6)
+        return "".join(parts) + rng.choice(("", "", "...", "?", "!", ".", ".."))
+    if roll < 0.85:
+        between = rng.choice((" ", " ", ", ", "... ", "-"))
+        said = between.join([rng.choice(FILLED)] * rng.randint(1, 4))
+        return said + rng.choice(("", "", ".", "!"))
+    row = rng.choice(ROWS)
+    if rng.random() < 0.5:
+        return "".join(rng.choices(row, k=rng.randint(3, 12)))
+    return row[: rng.randint(3, 8)] * rng.randint(1, 3)
 
 
 def ask_talk_more(rng: Random, words: Wordings) -> Turn:
@@ -223,9 +310,12 @@ def ask_talk_more(rng: Random, words: Wordings) -> Turn:
     if words.which == "held_out":
         question = rng.choice(NOTHINGS_HELD_OUT)
     else:
-        question = loosen(rng, words, rng.choice(NOTHINGS))
+        question = _say_nothing(rng)
+        while question in NOTHINGS_HELD_OUT:
+            question = _say_nothing(rng)
+        question = loosen(rng, words, question)
     truth = {"judge": "keys", "all": [["hello", "hi"], ["picture"]]}
-    return Turn("talk_more", question, rng.choice(NOTHING_SAID), truth)
+    return Turn("talk_more", question, NOTHING_SAID, truth)
 
 
 PLACES = listed(
