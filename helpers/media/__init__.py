@@ -5,6 +5,7 @@ check decodes the whole file first and names the cause and the way out. It may i
 alone.
 """
 
+from helpers.media.boxes import Box, Point, draw_boxes, read_boxes, read_points
 from helpers.media.clips import (
     ClipInfo,
     check_clip,
@@ -17,7 +18,6 @@ from helpers.media.clips import (
     sample_frames,
 )
 from helpers.media.files import MAX_FILE_BYTES, MediaError, check_file, file_url
-from helpers.media.fresh import draw_fresh
 from helpers.media.pictures import (
     PILLOW_READERS,
     ImageInfo,
@@ -31,9 +31,11 @@ from helpers.media.texts import check_text
 __all__ = [
     "MAX_FILE_BYTES",
     "PILLOW_READERS",
+    "Box",
     "ClipInfo",
     "ImageInfo",
     "MediaError",
+    "Point",
     "check_clip",
     "check_file",
     "check_image",
@@ -41,13 +43,15 @@ __all__ = [
     "clip_data_url",
     "contact_sheet",
     "count_announced",
-    "draw_fresh",
+    "draw_boxes",
     "fetch_seed_media",
     "file_url",
     "find_rate",
     "find_video",
     "image_data_url",
     "open_clip",
+    "read_boxes",
+    "read_points",
     "sample_frames",
     "show_small",
 ]
