@@ -66,12 +66,15 @@ class DrawnBatches(IterableDataset):
         kind = kind or rng.choices(list(self.kinds), list(self.kinds.values()))[0]
         fitting = [i for i, slot in enumerate(self.slots) if slot.kind == kind]
         chosen = rng.choices(fitting, [self.slots[i].share for i in fitting])[0]
-        pictures = [] if kept is None else kept[chosen]
+        return self.draw_slot(chosen, rng, [] if kept is None else kept[chosen])
+
+    def draw_slot(self, slot: int, rng: Random, pictures) -> Drawn:
+        """A batch of the slot of this number, about some of `pictures` where it can be."""
         arrays, tasks = make_batch(
-            self.slots[chosen], rng, lambda rng, slot: self._draw_sample(rng, slot, pictures)
+            self.slots[slot], rng, lambda rng, slot: self._draw_sample(rng, slot, pictures)
         )
         batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        return Drawn(chosen, batch, tasks)
+        return Drawn(slot, batch, tasks)
 
     def _draw_sample(self, rng: Random, slot: Slot, pictures):
         task = self.choose_task(rng, slot)
@@ -174,6 +177,12 @@ class Feed:
                 (self.seen if full else self.fresh)[kind].append(self._copy(drawn))
         except BaseException as error:
             self.failure = error
+
+    def take_each(self, first: int) -> Iterator[Drawn]:
+        """One batch of every slot, on the device, beginning with the slot `first`."""
+        numbers = range(len(self.drawn.slots))
+        for slot in (*numbers[first:], *numbers[:first]):
+            yield self._copy(self.drawn.draw_slot(slot, Random(f"{self.drawn.seed}/{slot}"), []))
 
     def _copy(self, drawn: Drawn) -> Drawn:
         if self.device.type != "cuda":

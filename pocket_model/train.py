@@ -20,7 +20,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -169,16 +169,26 @@ class Learner:
         self.weights = list(self.working.parameters())
         self.sums = [torch.zeros_like(weight) for weight in self.weights]  # of gradients
 
-    def learn(self, drawn: Drawn, lock: threading.Lock) -> None:
-        """Add the gradients of one batch; `lock` is held while a CUDA graph is recorded."""
-        slot = drawn.slot
+    def prepare(self, batches: Iterable[Drawn], lock: threading.Lock) -> None:
+        """Compile and record the pass over each batch's slot; `lock` is held while recording.
+
+        Before the first step, so that several GPUs do it at the same time (in a step, all would
+        wait for each other's), and each begins with another slot: what one has compiled, the
+        others find in torch's cache.
+        """
+        if self.pool is None:
+            return
+        for drawn in batches:
+            batch = drawn.batch | {"task": self._number_tasks(drawn.tasks)}
+            self.graphs[drawn.slot] = self._record_pass(drawn.slot, batch, lock)
+
+    def learn(self, drawn: Drawn) -> None:
+        """Add the gradients of one batch, whose slot is prepared."""
         batch = drawn.batch | {"task": self._number_tasks(drawn.tasks)}
         if self.pool is None:
-            self._forward_and_back(slot, batch)
+            self._forward_and_back(drawn.slot, batch)
         else:
-            if slot not in self.graphs:
-                self.graphs[slot] = self._record_pass(slot, batch, lock)
-            graph, inputs = self.graphs[slot]
+            graph, inputs = self.graphs[drawn.slot]
             for name, array in inputs.items():
                 array.copy_(batch[name], non_blocking=True)
             graph.replay()
@@ -356,7 +366,7 @@ def train(
         device = torch.device("cuda", torch.cuda.current_device())
     done = json.loads((resume / "progress.json").read_text())["steps"] if resume else 0
     first = sum(len(settings.plan[i % len(settings.plan)]) for i in range(done))
-    rank, _ = gpus()
+    rank, count = gpus()
     seed = settings.seed + 1000 * rank  # each GPU learns from samples of its own
     shares = out / "shares.json" if out else None
     drawn = DrawnBatches(settings.slots, settings.draw, samples, seed, first, shares)
@@ -364,6 +374,7 @@ def train(
     learner = Learner(shape or Shape(), settings, device)
     if resume:
         learner.load(resume)
+    learner.prepare(feed.take_each(rank * len(settings.slots) // count), feed.lock)
     feed.start_copying()
     Run(settings, learner, feed, out if rank == 0 else None, start).go()
     return learner
@@ -391,7 +402,7 @@ class Run:
             if share >= 1:
                 break
             for kind in settings.plan[learner.steps % len(settings.plan)]:
-                learner.learn(self.feed.take(kind), self.feed.lock)
+                learner.learn(self.feed.take(kind))
             scale = rate_scale(settings, step, max(share, step / settings.steps))
             learner.step(scale, self.feed.lock)
             if learner.device.type == "cuda":

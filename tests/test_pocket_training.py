@@ -268,7 +268,7 @@ def test_overfits_eight_samples_in_seconds(tmp_path, capsys):
     learner.score.zero_()
     for slot in range(len(SLOTS)):
         drawn = DrawnBatches(SLOTS, {}, fixed_world(), seed=1).draw(0, SLOTS[slot].kind)
-        learner.learn(drawn, None)
+        learner.learn(drawn)
     report = learner.report()["colours"]
     assert report["n"] == 8
     assert report["right"] == 1.0
