@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image, ImageChops
 
-from helpers.media import Box, Point, draw_boxes, read_boxes, read_points
+from helpers.media import Box, Point, draw_boxes, list_boxes, read_boxes, read_points
 
 MUG = '{"bbox_2d": [100, 200, 300, 600], "label": "mug"}'
 LINE = '{"bbox_2d": [104, 747, 896, 778], "text_content": "TOTAL 16.79"}'
@@ -81,6 +81,11 @@ def test_pixels_of_any_size_and_back() -> None:
     assert box.holds(Point("", 100, 600)) and not box.holds(Point("", 301, 400))
 
 
+def test_boxes_of_a_record() -> None:
+    things = [{"name": "mug", "colour": "red", "box": [128, 144, 384, 432]}]
+    assert list_boxes({"size": [1280, 720], "objects": things}) == [Box("mug", 100, 200, 300, 600)]
+
+
 def test_iou() -> None:
     one = Box("", 0, 0, 100, 100)
     assert one.iou(one) == 1
@@ -94,5 +99,7 @@ def test_drawing_marks_a_copy_at_the_place() -> None:
     assert picture.getcolors() == [(120_000, (255, 255, 255))]
     left, top, right, bottom = ImageChops.difference(picture, drawn).getbbox()
     assert (left, right, bottom) == (100, 201, 300) and top < 150
+    bare = draw_boxes(picture, [Box("mug", 250, 500, 500, 1000)], names=False)
+    assert ImageChops.difference(picture, bare).getbbox() == (100, 150, 201, 300)
     assert ImageChops.difference(picture, draw_boxes(picture, [Point("", 500, 500)])).getbbox()
     assert draw_boxes(picture.convert("RGBA"), [Box("up", 0, 0, 10, 10)]).mode == "RGB"

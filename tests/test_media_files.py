@@ -426,17 +426,17 @@ def test_a_clip_of_any_seed_keeps_to_the_picture(seed: int) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_fresh_picture_is_the_same_for_the_same_seed(kind: str) -> None:
-    image, record = draw_fresh(kind, 5)
-    again, same = draw_fresh(kind, 5)
-    other, _ = draw_fresh(kind, 6)
-    assert image.size == tuple(record["size"]) == SIZES[kind]
+    image, record = draw_fresh(kind, 5, (320, 320))
+    again, same = draw_fresh(kind, 5, (320, 320))
+    other, _ = draw_fresh(kind, 6, (320, 320))
+    assert image.size == tuple(record["size"]) == (320, 320)
     assert (again.tobytes(), same) == (image.tobytes(), record)
     assert other.tobytes() != image.tobytes()
-    assert draw_fresh(kind, 5, (448, 448))[0].size == (448, 448)
+    assert draw_fresh(kind, 5)[0].size == SIZES[kind]
 
 
 def test_fresh_receipt_has_its_amounts_as_numbers() -> None:
-    for seed in range(20):
+    for seed in range(8):
         _, record = draw_fresh("receipt", seed, (320, 480))
         cents = [round(100 * item["price"]) for item in record["items"]]
         assert sum(cents) == record["subtotal_cents"] == round(100 * record["subtotal"])

@@ -5,7 +5,14 @@ check decodes the whole file first and names the cause and the way out. It may i
 alone.
 """
 
-from helpers.media.boxes import Box, Point, draw_boxes, read_boxes, read_points
+from helpers.media.boxes import (
+    Box,
+    Point,
+    draw_boxes,
+    list_boxes,
+    read_boxes,
+    read_points,
+)
 from helpers.media.clips import (
     ClipInfo,
     check_clip,
@@ -49,6 +56,7 @@ __all__ = [
     "find_rate",
     "find_video",
     "image_data_url",
+    "list_boxes",
     "open_clip",
     "read_boxes",
     "read_points",

@@ -74,6 +74,12 @@ class Point:
         return round(self.x * size[0] / GRID), round(self.y * size[1] / GRID)
 
 
+def list_boxes(record: dict) -> list[Box]:
+    """The true boxes of a scene, from its record in pixels (media/README.md)."""
+    size = record["size"]
+    return [Box.from_pixels(one["name"], one["box"], size) for one in record["objects"]]
+
+
 def read_boxes(reply: str, labels: Iterable[str] = ()) -> tuple[list[Box], list[str]]:
     """The boxes in a reply, and a sentence for each entry that was left out.
 
@@ -89,8 +95,13 @@ def read_points(reply: str, labels: Iterable[str] = ()) -> tuple[list[Point], li
     return _read(reply, "point_2d", Point, labels)
 
 
-def draw_boxes(picture: Image.Image, found: Iterable[Box | Point]) -> Image.Image:
-    """A copy of the picture with each box or point and its name; a colour for each name."""
+def draw_boxes(
+    picture: Image.Image, found: Iterable[Box | Point], *, names: bool = True
+) -> Image.Image:
+    """A copy of the picture with each box or point and its name; a colour for each name.
+
+    Without `names` (which would hide what stands close above, such as a line of text) only these.
+    """
     drawn = picture.convert("RGB")
     pen, thick = ImageDraw.Draw(drawn), max(2, round(max(picture.size) / 320))
     letters = ImageFont.load_default(max(11, round(max(picture.size) / 45)))
@@ -103,7 +114,8 @@ def draw_boxes(picture: Image.Image, found: Iterable[Box | Point]) -> Image.Imag
         else:
             reach = 3 * thick
             pen.ellipse((left - reach, top - reach, left + reach, top + reach), fill=tone)
-        _draw_name(pen, (left, top), one.label, tone, letters)
+        if names:
+            _draw_name(pen, (left, top), one.label, tone, letters)
     return drawn
 
 
