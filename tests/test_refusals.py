@@ -109,6 +109,18 @@ SAID = [
         "COURSE_SERVE_FLAGS='--enable-auto-tool-choice --tool-call-parser hermes'",
         "says",
     ),
+    (
+        "Grammar error: Invalid type: money",
+        400,
+        "no grammar of the request's schema, regex or grammar: Invalid type: money. Correct",
+        "says",
+    ),
+    (
+        'Grammar error: at 1(8): invalid regex "[0-9" (in regex): regex parse error:\n  [0-9',
+        400,
+        'grammar: invalid regex "\\[0-9"',
+        "says",
+    ),
     (DEAD, 500, 'check_text.*{"type": "text"}.*json_schema.*"choices".*"json_object"', "says"),
     ("EngineDeadError()", 500, "start the server again", "says"),
     (NO_PLACE, 400, "no place for the image: .*processor.apply_chat_template", "says"),

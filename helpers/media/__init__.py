@@ -5,6 +5,14 @@ check decodes the whole file first and names the cause and the way out. It may i
 alone.
 """
 
+from helpers.media.boxes import (
+    Box,
+    Point,
+    draw_boxes,
+    list_boxes,
+    read_boxes,
+    read_points,
+)
 from helpers.media.clips import (
     ClipInfo,
     check_clip,
@@ -30,9 +38,11 @@ from helpers.media.texts import check_text
 __all__ = [
     "MAX_FILE_BYTES",
     "PILLOW_READERS",
+    "Box",
     "ClipInfo",
     "ImageInfo",
     "MediaError",
+    "Point",
     "check_clip",
     "check_file",
     "check_image",
@@ -40,12 +50,16 @@ __all__ = [
     "clip_data_url",
     "contact_sheet",
     "count_announced",
+    "draw_boxes",
     "fetch_seed_media",
     "file_url",
     "find_rate",
     "find_video",
     "image_data_url",
+    "list_boxes",
     "open_clip",
+    "read_boxes",
+    "read_points",
     "sample_frames",
     "show_small",
 ]

@@ -1,8 +1,11 @@
 """The vLLM server: start, find and stop it, read its log, explain what it refuses and dies of.
 
+`check_constraint` looks at a request's form before it is sent, `explain_refusal` at the answer.
+
 It may import the ground alone.
 """
 
+from helpers.server.constraints import ConstraintError, check_constraint
 from helpers.server.log import LogError, StartFacts, read_facts
 from helpers.server.records import (
     Record,
@@ -18,6 +21,7 @@ from helpers.server.refusals import explain_refusal
 from helpers.server.server import Interrupted, Server, Stopped
 
 __all__ = [
+    "ConstraintError",
     "Interrupted",
     "LogError",
     "Record",
@@ -25,6 +29,7 @@ __all__ = [
     "ServerError",
     "StartFacts",
     "Stopped",
+    "check_constraint",
     "check_port_free",
     "explain_refusal",
     "find_holder",

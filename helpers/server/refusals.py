@@ -257,6 +257,11 @@ REFUSALS = (
         "structured_outputs and a forced tool.",
     ),
     (
+        r"Grammar error: (?:at \d+\(\d+\): )?([^\n]+?)\s*(?:\n|$)",
+        r"The server makes no grammar of the request's schema, regex or grammar: \1. Correct it; "
+        "types are string, number, integer, boolean, array, object and null.",
+    ),
+    (
         r"exceeds the pre-allocated encoder cache size (\d+)",
         r"A picture or clip has more than the \1 visual tokens that this server holds for one: "
         r"send it smaller, or with an even number of frames.",
