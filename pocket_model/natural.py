@@ -156,8 +156,9 @@ def ask_one(client: OpenAI, model: str, image, question: str, urls: dict) -> str
 
 def _ask(client: OpenAI, model: str, content, media, tools, truth: dict, urls: dict) -> Reply:
     messages = ({"role": "user", "content": content}, {"role": "assistant", "content": ""})
-    sample = SimpleNamespace(messages=messages, media=media, seconds=(), tools=tools, schema=None)
-    sample.answer = truth
+    sample = SimpleNamespace(
+        messages=messages, media=media, seconds=(), tools=tools, schema=None, answer=truth
+    )
     return ask(client, model, "natural", sample, urls)
 
 

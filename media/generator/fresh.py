@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from media.generator.chart import draw_chart
 from media.generator.drawing import INK, PAPER, Size, font, write
-from media.generator.receipt import draw_receipt
+from media.generator.receipt import draw_receipt, list_lines
 from media.generator.scene import draw_scene
 from pocket_model.tasks.charts import plan_chart
 from pocket_model.tasks.receipts import plan_receipt
@@ -75,18 +75,8 @@ def _add_numbers(image: Image.Image, record: dict) -> tuple[Image.Image, dict]:
     """The same with amounts as a reply has them: numbers, not cents."""
     sums = {name: record[f"{name}_cents"] / 100 for name in ("subtotal", "tax", "total")}
     items = [item | {"price": item["cents"] / 100} for item in record["items"]]
-    return image, record | sums | {"items": items, "lines": _list_lines(record)}
-
-
-def _list_lines(record: dict) -> list[str]:
-    """What is printed on a receipt, from the top down."""
-    rows = [f"{one['quantity']} x {one['name']} {one['printed']}" for one in record["items"]]
-    sums = record["printed"]
-    return [
-        *(record["shop"], f"Receipt no. {record['number']}", record["date"], *rows),
-        *(f"Subtotal {sums['subtotal']}", f"Tax {record['tax_percent']}% {sums['tax']}"),
-        *(f"TOTAL {sums['total']}", "Thank you!"),
-    ]
+    lines = [text for text, _ in list_lines(record)]
+    return image, record | sums | {"items": items, "lines": lines}
 
 
 def print_order(image: Image.Image, record: dict, *lines: str) -> Image.Image:

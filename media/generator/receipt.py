@@ -100,6 +100,22 @@ def draw_receipt(plan: Receipt, size: Size, smooth: int = 2) -> tuple[Image.Imag
     }
 
 
+def list_lines(record: dict) -> list[tuple[str, list[int]]]:
+    """(text, box) of each line that is printed, from the top down."""
+    boxes, printed = record["boxes"], record["printed"]
+    return [
+        (record["shop"], boxes["shop"]),
+        (f"Receipt no. {record['number']}", boxes["number"]),
+        (record["date"], boxes["date"]),
+        *((f"{one['quantity']} x {one['name']} {one['printed']}", one["box"])
+          for one in record["items"]),
+        (f"Subtotal {printed['subtotal']}", boxes["subtotal"]),
+        (f"Tax {record['tax_percent']}% {printed['tax']}", boxes["tax"]),
+        (f"TOTAL {printed['total']}", boxes["total"]),
+        ("Thank you!", boxes["thanks"]),
+    ]  # fmt: skip
+
+
 def money(cents: int) -> str:
     """As printed: 1234 is "12.34"."""
     return f"{cents // 100}.{cents % 100:02d}"

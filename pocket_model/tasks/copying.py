@@ -10,7 +10,7 @@ from collections.abc import Callable
 from random import Random
 
 from pocket_model.tasks.calls import MAKERS, make_word
-from pocket_model.tasks.printed import COMMON
+from pocket_model.tasks.printed import COMMON, ORDINALS
 from pocket_model.tasks.texts import NAMES, listed
 from pocket_model.tasks.turn import Turn, capital, to_json
 from pocket_model.tasks.wordings import Wordings
@@ -203,21 +203,16 @@ def ask_copy(rng: Random, words: Wordings) -> Turn:
 
 # --- one of several ------------------------------------------------------------------------------
 
-NTHS = (
-    ("first", "1st"), ("second", "2nd"), ("third", "3rd"), ("fourth", "4th"), ("fifth", "5th"),
-    ("sixth", "6th"), ("seventh", "7th"), ("eighth", "8th"), ("ninth", "9th"), ("tenth", "10th"),
-)  # fmt: skip
-
 
 def _name_nth(rng: Random, index: int, count: int) -> str:
     if index == count - 1 and rng.random() < 0.6:
         return "last"
     if index == count - 2 and count > 2 and rng.random() < 0.3:
         return rng.choice(("second to last", "second last", "next to last"))
-    if index >= len(NTHS):
+    if index >= len(ORDINALS):
         end = {1: "st", 2: "nd", 3: "rd"}.get((index + 1) % 10, "th") if index > 19 else "th"
         return f"{index + 1}{end}"
-    return rng.choice(NTHS[index])
+    return rng.choice(ORDINALS[index])
 
 
 def _write_list(items: list[str], style: str) -> str:

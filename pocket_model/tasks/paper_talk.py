@@ -11,10 +11,10 @@ from PIL import Image
 from media.generator.chart import COLOURS as BAR_COLOURS
 from media.generator.chart import draw_chart
 from media.generator.drawing import Box, Size
-from media.generator.receipt import GOODS, SHOPS, draw_receipt
+from media.generator.receipt import GOODS, SHOPS, draw_receipt, list_lines
 from pocket_model.tasks.charts import LABELS, OTHER_LABELS, plan_chart
 from pocket_model.tasks.pictures import fit
-from pocket_model.tasks.printed import COMMON, NTH, make_line, nth_names
+from pocket_model.tasks.printed import COMMON, ORDINALS, make_line, nth_names
 from pocket_model.tasks.receipts import MORE_GOODS, PLACES, plan_receipt
 from pocket_model.tasks.scenes import NUMBERS, number_word, to_thousandths
 from pocket_model.tasks.turn import Turn, capital, join_words, to_json
@@ -224,13 +224,15 @@ def _quantity(rng: Random, record: dict) -> Found:
     return _item_words(rng, name), replies, _number(count)
 
 
-def _checked(fact: str, right: bool, *amounts: str) -> tuple[tuple[str, ...], dict]:
+def _checked(
+    fact: str, right: bool, *amounts: str, joint: str = ": "
+) -> tuple[tuple[str, ...], dict]:
     """The fact and then the verdict, and their truth: no amount but these may be said."""
     truth = YES if right else NO
     if amounts:
         other = rf"(?!(?:{'|'.join(map(re.escape, amounts))})\b)\d+\.\d\d"
         truth = truth | {"none": [*truth["none"], other]}
-    return (f"{fact}: {'yes' if right else 'no'}.",), truth
+    return (f"{fact}{joint}{'yes' if right else 'no'}.",), truth
 
 
 def _bought(rng: Random, record: dict) -> Found:
@@ -442,25 +444,9 @@ def ask_receipt_talk(rng: Random, record: dict, words: Wordings) -> Turn | None:
     return _ask_kind(rng, record, words, "receipt_talk", RECEIPT_KINDS)
 
 
-def receipt_lines(record: dict) -> list[tuple[str, list[int]]]:
-    """(text, box) of each line as it is printed, from the top."""
-    boxes, printed = record["boxes"], record["printed"]
-    return [
-        (record["shop"], boxes["shop"]),
-        (f"Receipt no. {record['number']}", boxes["number"]),
-        (record["date"], boxes["date"]),
-        *((f"{one['quantity']} x {one['name']} {one['printed']}", one["box"])
-          for one in record["items"]),
-        (f"Subtotal {printed['subtotal']}", boxes["subtotal"]),
-        (f"Tax {record['tax_percent']}% {printed['tax']}", boxes["tax"]),
-        (f"TOTAL {printed['total']}", boxes["total"]),
-        ("Thank you!", boxes["thanks"]),
-    ]  # fmt: skip
-
-
 def ask_receipt_lines(rng: Random, record: dict, words: Wordings) -> Turn:
     """All lines as printed, or those of the items alone."""
-    lines = [text for text, _ in receipt_lines(record)]
+    lines = [text for text, _ in list_lines(record)]
     section = "receipt_lines"
     if rng.random() < 0.3:
         section, lines = "receipt_item_lines", lines[3:-4]
@@ -477,7 +463,7 @@ def _boxes_turn(task: str, question: str, lines: list[tuple[str, list[int]]]) ->
 def ask_line_boxes(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """All lines with their boxes, those of the items, or one that is named."""
     size = record["size"]
-    lines = [(text, to_thousandths(box, size)) for text, box in receipt_lines(record)]
+    lines = [(text, to_thousandths(box, size)) for text, box in list_lines(record)]
     roll = rng.random()
     if roll < 0.4:
         turn = _boxes_turn("line_boxes", words.ask(rng, "line_boxes"), lines)
@@ -522,7 +508,7 @@ def _labels_of(record: dict) -> list[str]:
 
 def _verdict(facts: str, right: bool) -> tuple[tuple[str, ...], dict]:
     """The reply to a yes or no question, which states what is seen and then judges; its truth."""
-    return (f"{facts}, so {'yes' if right else 'no'}.",), YES if right else NO
+    return _checked(facts, right, joint=", so ")
 
 
 def _told(*bars: dict) -> str:
@@ -872,7 +858,7 @@ def _which_bar(rng: Random, record: dict) -> tuple[str, dict]:
     """Its place in words, and the bar."""
     bars = record["bars"]
     index = rng.randrange(len(bars))
-    return "last" if index == len(bars) - 1 else NTH[index], bars[index]
+    return "last" if index == len(bars) - 1 else ORDINALS[index][0], bars[index]
 
 
 def _nth_bar(rng: Random, record: dict) -> Found:
@@ -1197,7 +1183,7 @@ def _crop_receipt(rng: Random, shape: Size) -> tuple[Image.Image, dict]:
     width = rng.randint(380, 660)
     size = (width, round(width * rng.uniform(1.25, 1.5)))
     image, record = draw_receipt(plan_receipt(rng), size, 1)
-    lines = receipt_lines(record)
+    lines = list_lines(record)
     at, count = rng.randrange(len(lines)), rng.choice((1, 1, 1, 2, 3))
     chosen = lines[at : at + count]
     boxes = [box for _, box in chosen]

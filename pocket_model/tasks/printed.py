@@ -13,8 +13,10 @@ from pocket_model.tasks.wordings import Wordings
 FACES = ("Sans", "Sans", "Sans-Bold", "Sans-Bold", "SansMono", "SansMono-Bold", "Serif")
 # Without I, l and O, which look like 1 and 0.
 CAPITALS, SMALL, DIGITS = "ABCDEFGHJKLMNPQRSTUVWXYZ", "abcdefghijkmnpqrstuvwxyz", "0123456789"
-NTH = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
-SHORT_NTH = ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th")
+ORDINALS = (
+    ("first", "1st"), ("second", "2nd"), ("third", "3rd"), ("fourth", "4th"), ("fifth", "5th"),
+    ("sixth", "6th"), ("seventh", "7th"), ("eighth", "8th"), ("ninth", "9th"), ("tenth", "10th"),
+)  # fmt: skip
 COUNTED = ("one", "two", "three", "four", "five", "six", "seven")
 COMMON = listed(
     "apple bread milk tea coffee sugar rice egg fish salt cake soup juice water beans pasta "
@@ -118,7 +120,8 @@ def ask_lines(rng: Random, record: dict, words: Wordings) -> Turn | None:
 def nth_names(rng: Random, index: int, count: int) -> dict[str, object]:
     """What one of several lines is called: $which in plain words, $nth in any, $number after it."""
     last = index == count - 1 and (index > 1 or rng.random() < 0.5)
-    calls = [SHORT_NTH[index], NTH[index]]
+    nth, short = ORDINALS[index]
+    calls = [short, nth]
     if index == count - 1:
         calls += [*listed("last bottom lowest final"), "very last", "very bottom"]
     elif index == 0:
@@ -126,11 +129,7 @@ def nth_names(rng: Random, index: int, count: int) -> dict[str, object]:
     elif index * 2 + 1 == count:
         calls += listed("middle middle")
     number = rng.choice((COUNTED[index], str(index + 1)))
-    return {
-        "which": "last" if last else NTH[index],
-        "nth": rng.choice(calls),
-        "number": number,
-    }
+    return {"which": "last" if last else nth, "nth": rng.choice(calls), "number": number}
 
 
 def ask_nth_line(rng: Random, record: dict, words: Wordings) -> Turn | None:

@@ -75,6 +75,6 @@ def _write_type(schema: dict) -> str:
     if "enum" in schema:
         return " | ".join(map(to_tool_json, schema["enum"]))
     kind = schema.get("type")
-    return (
-        kind if isinstance(kind, str) and kind not in ("object", "array") else to_tool_json(schema)
-    )
+    if isinstance(kind, str) and kind not in ("object", "array"):
+        return kind
+    return to_tool_json(schema)

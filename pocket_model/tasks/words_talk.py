@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 from pocket_model.tasks.judging import COLOURS
-from pocket_model.tasks.printed import COMMON
+from pocket_model.tasks.printed import COMMON, ORDINALS
 from pocket_model.tasks.talks import COUNTS, ONES, OWN
 from pocket_model.tasks.texts import (
     ADJECTIVES,
@@ -39,6 +39,7 @@ MORE_WORDS = listed(
     "level radar madam noon stop live evil star drawer book deed word world little big happy sad"
 )
 _CHOSEN = [word for words in ONES.values() for word in words if word.isalpha()]
+FREQUENT = "abcdefghiklmnoprstuvwyz"  # without j, q and x
 WORDS = sorted({*MORE_WORDS, *COMMON, *OWN, *_CHOSEN})
 
 
@@ -79,7 +80,7 @@ def _how_many(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]:
 
 
 def _is_in(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]:
-    letter = rng.choice(word if rng.random() < 0.5 else "abcdefghiklmnoprstuvwyz").lower()
+    letter = rng.choice(word if rng.random() < 0.5 else FREQUENT).lower()
     inside = letter in word.lower()
     question = words.ask(rng, "letters_has", word=_quote(rng, word), letter=_quote(rng, letter))
     said = f"yes, {letter} is in it." if inside else f"no, {letter} is not in it."
@@ -107,7 +108,7 @@ def _is_letter(letter: str) -> dict:
 
 
 def _how_often(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]:
-    letter = rng.choice(word if rng.random() < 0.85 else "abcdefghiklmnoprstuvwyz").lower()
+    letter = rng.choice(word if rng.random() < 0.85 else FREQUENT).lower()
     number = word.lower().count(letter)
     question = words.ask(rng, "letters_often", word=_quote(rng, word), letter=_quote(rng, letter))
     said = f"{letter} is in it {number} {'time' if number == 1 else 'times'}."
@@ -123,11 +124,7 @@ def _spell_counting(word: str, letter: str) -> str:
     return "-".join(parts)
 
 
-PLACES_OF_LETTERS = (
-    ("first", "1st"), ("second", "2nd"), ("third", "3rd"), ("fourth", "4th"), ("fifth", "5th"),
-    ("sixth", "6th"), ("seventh", "7th"), ("eighth", "8th"), ("ninth", "9th"), ("tenth", "10th"),
-    *((f"{number}th", f"{number}th") for number in range(11, 21)),
-)  # fmt: skip
+PLACES_OF_LETTERS = (*ORDINALS, *((f"{number}th", f"{number}th") for number in range(11, 21)))
 LETTER_ASKS = (_how_many, _how_many, _which_letter, _which_letter, _which_letter, _is_in,
                _how_often, _how_often)  # fmt: skip
 
