@@ -114,29 +114,24 @@ def test_the_card_has_a_figure_for_every_task() -> None:
     assert set(read_card()) == {task for tasks in TASKS.values() for task in tasks}
 
 
-@pytest.mark.timeout(1200)
-def test_it_is_right_as_often_as_its_card_says(connected: tuple[OpenAI, str]) -> None:
-    """4 held-out samples a task: no task falls far below its figure, nor all a little.
-
-    Two of four right is no proof against a figure of 90, and there are over a hundred tasks.
-    """
-    card, share = read_card(), {}
-    for kind, tasks in TASKS.items():
-        counts = {"train": 4, "held_out": 0}
-        for task, replies in ask_all(*connected, kind, list(tasks), counts, 8).items():
-            share[task] = 100 * statistics.mean(reply.score for reply in replies)
-    far_below = {task: (value, card[task]) for task, value in share.items()
-                 if value < card[task] - 60}  # fmt: skip
-    assert far_below == {}
-    expected = statistics.mean(card[task] for task in share)
-    assert statistics.mean(share.values()) > expected - 4
+@pytest.mark.parametrize("kind", TASKS)
+def test_it_is_right_as_often_as_its_card_says(connected: tuple[OpenAI, str], kind: str) -> None:
+    """2 held-out samples a task: all of a kind together are not further below than chance goes."""
+    card = read_card()
+    counts = {"train": 2, "held_out": 0}
+    asked = ask_all(*connected, kind, list(TASKS[kind]), counts, 8)
+    share = {task: statistics.mean(one.score for one in asked[task]) for task in asked}
+    said = {task: min(card[task] / 100, 0.98) for task in asked}  # 100 is of some hundred samples
+    spread = math.sqrt(sum(p * (1 - p) / 2 for p in said.values()))
+    missing = sum(said.values()) - sum(share.values())
+    assert missing < 4 * spread, {task: (share[task], said[task]) for task in asked}
 
 
 def test_natural_questions_are_answered_as_often_as_its_card_says(
     connected: tuple[OpenAI, str],
 ) -> None:
-    """Every seventh of the questions that another hand wrote, about pictures of their own."""
-    asked = natural.prepare_all("test", every=7)
+    """Every tenth of the questions that another hand wrote, about pictures of their own."""
+    asked = natural.prepare_all("test", every=10)
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda one: natural.ask_one(*connected, *one[1:3], {}), asked))
     right = [is_right(one[3], reply) for one, reply in zip(asked, replies, strict=True)]
