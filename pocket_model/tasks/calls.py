@@ -15,6 +15,7 @@ from random import Random
 from string import Template
 
 from pocket_model.tasks import charts, receipts, scenes
+from pocket_model.tasks.judging import has_one, holds
 from pocket_model.tasks.printed import COMMON
 from pocket_model.tasks.talks import ONES, ask_name_one
 from pocket_model.tasks.texts import (
@@ -871,7 +872,7 @@ def _make_result(rng: Random, key: str, kind: str, made: Request) -> tuple[str, 
         told = {key: word}, {"ok": True}, {"success": True}, {"result": word}, word
         content = rng.choice(told)
         content = content if content == word else json.dumps(content)
-        return content, rng.choice(("Done.", "That is done.")), {"judge": "keys", "all": [["done"]]}
+        return content, rng.choice(("Done.", "That is done.")), has_one("done")
     value = MAKERS[kind](rng)
     shown = write_value(value)
     name = key.replace("_", " ")
@@ -890,7 +891,7 @@ def _make_result(rng: Random, key: str, kind: str, made: Request) -> tuple[str, 
         content = f"{{{', '.join(pairs)}}}"
     reply = rng.choice((f"The {name} is {value}.", f"The result is {value}.",
                         f"The {name}: {value}.", f"It is {value}."))  # fmt: skip
-    return content, reply, {"judge": "holds", "is": str(value)}
+    return content, reply, holds(str(value))
 
 
 # --- with a picture ------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import numpy as np
 
 from media.generator.chart import COLOURS, TOPICS, Chart, draw_chart
 from media.generator.drawing import Size
+from pocket_model.tasks.judging import number_is
 from pocket_model.tasks.pictures import draw_picture
 from pocket_model.tasks.turn import Turn, join_words, listed, say, to_json
 from pocket_model.tasks.wordings import Wordings
@@ -100,7 +101,7 @@ def ask_value(rng: Random, record: dict, words: Wordings) -> Turn:
     question, short = words.ask_short(rng, "chart_value", label=label, things=unit)
     forms = f"The value of {label} is {value}.", f"{label}: {value}", f"It is {value}."
     reply = say(rng, short, value, *forms)
-    return Turn("chart_value", question, reply, {"judge": "number", "is": bar["value"]})
+    return Turn("chart_value", question, reply, number_is(bar["value"]))
 
 
 def ask_bars(rng: Random, record: dict, words: Wordings) -> Turn:

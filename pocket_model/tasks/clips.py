@@ -16,8 +16,9 @@ from media.generator.clip import _plan_ball as plan_ball
 from media.generator.clip import _plan_light as plan_light
 from media.generator.drawing import Size
 from media.generator.things import BRIGHT
+from pocket_model.tasks.judging import colour_is, has_one, number_is, yes_no_is
 from pocket_model.tasks.pictures import fit
-from pocket_model.tasks.scenes import COLOURS, fix_articles
+from pocket_model.tasks.scenes import fix_articles
 from pocket_model.tasks.turn import Turn, capital, join_words, say, with_article
 from pocket_model.tasks.wordings import Wordings
 
@@ -126,7 +127,7 @@ def ask_clip_colour(rng: Random, record: dict, words: Wordings) -> Turn:
     called = f"{name} that appears" if arrives and rng.random() < 0.6 else name
     question, short = words.ask_short(rng, "clip_colour", thing=called)
     reply = say(rng, short, colour, f"The {name} is {colour}.", f"It is {colour}.")
-    return Turn("clip_colour", question, reply, {"judge": "words", "of": COLOURS, "is": [colour]})
+    return Turn("clip_colour", question, reply, colour_is(colour))
 
 
 def ask_when(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -198,7 +199,7 @@ def ask_how_often(rng: Random, record: dict, words: Wordings) -> Turn:
     word = {1: "once", 2: "twice", 3: "three times"}[number]
     question, short = words.ask_short(rng, task)
     reply = say(rng, short, rng.choice((str(number), word)), claim.format(word))
-    return Turn("clip_often", question, reply, {"judge": "number", "is": number})
+    return Turn("clip_often", question, reply, number_is(number))
 
 
 # --- whole clips ---------------------------------------------------------------------------------
@@ -283,7 +284,7 @@ def ask_what_appears(rng: Random, record: dict, words: Wordings) -> Turn | None:
     reply = rng.choice(
         (f"{capital(with_article(name))} appears.", f"{capital(with_article(name))}.")
     )
-    truth = {"judge": "keys", "all": [[name]]}
+    truth = has_one(name)
     return Turn("clip_appears", words.ask(rng, "clip_appears"), reply, truth)
 
 
@@ -339,7 +340,7 @@ def ask_one_second(rng: Random, record: dict, words: Wordings) -> Turn | None:
     second = tell(record["moments"][index])
     question, short = words.ask_short(rng, "frames_colour", second=second)
     reply = say(rng, short, colour, f"The light is {colour}.", f"It is {colour}.")
-    return Turn("frames_colour", question, reply, {"judge": "words", "of": COLOURS, "is": [colour]})
+    return Turn("frames_colour", question, reply, colour_is(colour))
 
 
 # --- events for a program, and plain questions ---------------------------------------------------
@@ -380,5 +381,5 @@ def ask_clip_is(rng: Random, record: dict, words: Wordings) -> Turn:
         if there
         else (f"No, there is no {name} in the video.", f"No, I see no {name}.")
     )
-    truth = {"judge": "words", "of": ("yes", "no"), "is": ["yes" if there else "no"], "first": True}
+    truth = yes_no_is("yes" if there else "no")
     return Turn("clip_is", fix_articles(question), reply, truth)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from random import Random
 
 from pocket_model.tasks.calls import MAKERS, make_word
+from pocket_model.tasks.judging import text_is
 from pocket_model.tasks.printed import COMMON, ORDINALS
 from pocket_model.tasks.texts import NAMES, listed
 from pocket_model.tasks.turn import Turn, capital, to_json
@@ -157,7 +158,7 @@ def _put_together(rng: Random, text: str, question: str) -> str:
 
 
 def _turn(task: str, question: str, text: str) -> Turn:
-    return Turn(task, question, text, {"judge": "text", "is": text})
+    return Turn(task, question, text, text_is(text))
 
 
 # --- one string ----------------------------------------------------------------------------------

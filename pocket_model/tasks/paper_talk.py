@@ -17,6 +17,7 @@ from media.generator.chart import draw_chart
 from media.generator.drawing import Box, Size
 from media.generator.receipt import GOODS, SHOPS, draw_receipt, list_lines
 from pocket_model.tasks.charts import LABELS, OTHER_LABELS, plan_chart
+from pocket_model.tasks.judging import has_one, holds, number_is, text_is
 from pocket_model.tasks.pictures import fit
 from pocket_model.tasks.printed import COMMON, ORDINALS, make_line, nth_names
 from pocket_model.tasks.receipts import MORE_GOODS, PLACES, plan_receipt
@@ -72,17 +73,8 @@ def _read_field(record: dict, field: str) -> object:
     return next(place[field] for place in places if field in place)
 
 
-def _number(value: float | str) -> dict:
-    return {"judge": "number", "is": json.loads(value) if isinstance(value, str) else value}
-
-
-def _holds(text: str) -> dict:
-    return {"judge": "holds", "is": text}
-
-
-def _keys(*words: str) -> dict:
-    """The truth that any of these words holds."""
-    return {"judge": "keys", "all": [list(words)]}
+def _number(printed: str) -> dict:
+    return number_is(json.loads(printed))
 
 
 def _only(names: list[str], of: Sequence[str]) -> dict:
@@ -102,7 +94,7 @@ def _counted(number: int, one: str, told: str = "There {are} {said}.") -> tuple[
     """The number as digits, in a sentence and in words, and its truth."""
     said = _count(number, one)
     told = told.format(are=_are(number), said=said)
-    return (str(number), told, f"{capital(said)}."), _number(number)
+    return (str(number), told, f"{capital(said)}."), number_is(number)
 
 
 def _rank(things: list[dict], key: str, most: bool = True) -> list[dict] | None:
@@ -154,14 +146,14 @@ def _item_count(_rng: Random, record: dict) -> Found:
     count = len(record["items"])
     there = f"There {_are(count)} {_count(count, 'item')}"
     replies = f"{there} on it.", f"{there} on the receipt.", f"{there}.", str(count)
-    return {}, replies, _number(count)
+    return {}, replies, number_is(count)
 
 
 def _pieces(_rng: Random, record: dict) -> Found | None:
     count = sum(item["quantity"] for item in record["items"])
     if count > 12:
         return None
-    return {}, (f"{count} pieces in all.", str(count), f"All together {count}."), _number(count)
+    return {}, (f"{count} pieces in all.", str(count), f"All together {count}."), number_is(count)
 
 
 def _extreme_item(_rng: Random, record: dict, most: bool) -> Found | None:
@@ -207,7 +199,7 @@ def _quantity(rng: Random, record: dict) -> Found:
     item = rng.choice(record["items"])
     name, count = item["name"], item["quantity"]
     replies = str(count), f"{count}.", f"You bought {count}.", f"{name}: {count}"
-    return _item_words(rng, name), (*replies, f"{capital(NUMBERS[count])}."), _number(count)
+    return _item_words(rng, name), (*replies, f"{capital(NUMBERS[count])}."), number_is(count)
 
 
 def _checked(
@@ -292,7 +284,7 @@ def _which_dearer(rng: Random, record: dict, most: bool) -> Found | None:
     name, small = ranked[0]["name"], rng.random() < 0.75
     one, two = (item["name"].lower() if small else item["name"] for item in pair)
     facts = ", ".join(f"{item['name']} {item['printed']}" for item in pair)
-    return {"one": one, "two": two}, (f"{facts}: {name}.",), _keys(rf"{name.lower()}\W*$")
+    return {"one": one, "two": two}, (f"{facts}: {name}.",), has_one(rf"{name.lower()}\W*$")
 
 
 def _items_above(rng: Random, record: dict) -> Found | None:
@@ -338,11 +330,11 @@ RECEIPT_KINDS: Kinds = {
     "rt_items": (18, _items),
     "rt_count": (6, _item_count),
     "rt_pieces": (2, _pieces),
-    "rt_date": (8, _tell, "date", _holds, *PLAINLY, "On {}.", "It is from {}.", "The date is {}."),
-    "rt_year": (2, _tell, "year", _holds, "{}", "In {}.", "It is from {}."),
-    "rt_month": (2, _tell, "month", _holds, "{}", "In {}.", "It was in {}."),
-    "rt_shop": (9, _tell, "shop", _holds, *PLAINLY, "It is from {}.", "The shop is {}."),
-    "rt_top": (2, _tell, "shop", _holds, "{}", "{}", "It says {}."),
+    "rt_date": (8, _tell, "date", holds, *PLAINLY, "On {}.", "It is from {}.", "The date is {}."),
+    "rt_year": (2, _tell, "year", holds, "{}", "In {}.", "It is from {}."),
+    "rt_month": (2, _tell, "month", holds, "{}", "In {}.", "It was in {}."),
+    "rt_shop": (9, _tell, "shop", holds, *PLAINLY, "It is from {}.", "The shop is {}."),
+    "rt_top": (2, _tell, "shop", holds, "{}", "{}", "It says {}."),
     "rt_paid": (11, _tell, "total", _number, *PLAINLY, "You paid {}.", "The total is {}.",
                 "It was {} in all.", "All together {}."),
     "rt_tax": (6, _tell, "tax", _number, *PLAINLY, "The tax is {}.", "Tax: {}"),
@@ -368,13 +360,14 @@ RECEIPT_KINDS: Kinds = {
     "rt_over": (3, _items_above),
     "rt_shop_is": (4, _shop_is),
     "rt_year_is": (2, _year_is),
-    "rt_kind": (4, _tell, "shop", _keys("receipt"), "A receipt of {}.", "This is a receipt of {}.",
-                "A receipt from {}.", "It is a receipt of {}.", "A shop receipt, from {}."),
+    "rt_kind": (4, _tell, "shop", has_one("receipt"), "A receipt of {}.",
+                "This is a receipt of {}.", "A receipt from {}.", "It is a receipt of {}.",
+                "A shop receipt, from {}."),
     "rt_is_receipt": (2, _tell, "shop", YES, "Yes.", "Yes, it is a receipt.",
                       "Yes, it is a receipt of {}."),
     "rt_is_chart": (1, _tell, "shop", NO, "No, it is a receipt.", "No, this is a receipt."),
     "rt_nth": (3, _nth_item),
-    "rt_bottom": (1.5, _tell, "shop", _keys("thank you"), "Thank you!", "It says: Thank you!",
+    "rt_bottom": (1.5, _tell, "shop", has_one("thank you"), "Thank you!", "It says: Thank you!",
                   'It says "Thank you!"'),
     "rt_unknown": (12, _tell, "kind", UNKNOWN, *NOT_SHOWN),
 }  # fmt: skip
@@ -396,7 +389,7 @@ def ask_receipt_lines(rng: Random, record: dict, words: Wordings) -> Turn:
     if rng.random() < 0.3:
         section, lines = "receipt_item_lines", lines[3:-4]
     text = "\n".join(lines)
-    return Turn("receipt_lines", words.ask(rng, section), text, {"judge": "text", "is": text})
+    return Turn("receipt_lines", words.ask(rng, section), text, text_is(text))
 
 
 def _boxes_turn(task: str, question: str, lines: list[tuple[str, list[int]]]) -> Turn:
@@ -486,13 +479,13 @@ def _about(_rng: Random, record: dict) -> Found:
         f"{title}, for {join_words(_labels_of(record))}.",
         f"{title}, in {len(bars)} bars.",
     )
-    return {}, replies, _holds(title)
+    return {}, replies, holds(title)
 
 
 def _bar_count(_rng: Random, record: dict) -> Found:
     count = len(record["bars"])
     replies = str(count), f"There are {NUMBERS[count]} bars.", f"{capital(NUMBERS[count])}."
-    return {}, replies, _number(count)
+    return {}, replies, number_is(count)
 
 
 def _labels(_rng: Random, record: dict) -> Found:
@@ -510,7 +503,7 @@ def _count_is(rng: Random, record: dict) -> Found:
 def _extreme_value(_rng: Random, record: dict, most: bool) -> Found:
     bar = (max if most else min)(record["bars"], key=lambda bar: bar["value"])
     reply = f"The {'highest' if most else 'lowest'} is {_told(bar)}."
-    return _unit_of(record), (reply,), _number(bar["value"])
+    return _unit_of(record), (reply,), number_is(bar["value"])
 
 
 def _extreme_bar(_rng: Random, record: dict, most: bool) -> Found | None:
@@ -596,14 +589,14 @@ def _difference(rng: Random, record: dict, order: int) -> Found:
     """Oslo: 19, Lima: 25. 25 - 19 = 6."""
     one, two, names = _two_bars(rng, record, order)
     low, high = sorted((one["value"], two["value"]))
-    return names, (f"{_told(one, two)}. {high} - {low} = {high - low}.",), _number(high - low)
+    return names, (f"{_told(one, two)}. {high} - {low} = {high - low}.",), number_is(high - low)
 
 
 def _sum_of_bars(rng: Random, record: dict) -> Found:
     """Lima: 25, Oslo: 19. 25 + 19 = 44."""
     one, two, names = _two_bars(rng, record)
     a, b = one["value"], two["value"]
-    return names, (f"{_told(one, two)}. {a} + {b} = {a + b}.",), _number(a + b)
+    return names, (f"{_told(one, two)}. {a} + {b} = {a + b}.",), number_is(a + b)
 
 
 def _is_higher(rng: Random, record: dict, higher: bool) -> Found | None:
@@ -648,7 +641,7 @@ def _which_beyond(rng: Random, record: dict, above: bool) -> Found | None:
         return None
     chosen, names = [bar["label"] for bar in found[0]], found[1]
     if not chosen:
-        return names, ("None.", "None of them.", "There is none."), _keys("none\\b", "no\\b")
+        return names, ("None.", "None of them.", "There is none."), has_one("none\\b", "no\\b")
     said = join_words(chosen)
     return names, (f"{said}.", said, f"{said}."), _only_labels(chosen, record)
 
@@ -661,7 +654,7 @@ def _count_beyond(rng: Random, record: dict, above: bool) -> Found | None:
     chosen, names = found
     count = len(chosen)
     reply = f"{_told(*chosen) or 'None'}. {count} {'bar' if count == 1 else 'bars'}."
-    return names, (reply,), _number(count)
+    return names, (reply,), number_is(count)
 
 
 def _bar_beyond(rng: Random, record: dict, above: bool) -> Found:
@@ -706,7 +699,7 @@ def _range_of_bars(_rng: Random, record: dict) -> Found:
     low, *_, high = sorted(record["bars"], key=lambda bar: bar["value"])
     a, b = high["value"], low["value"]
     reply = f"The highest is {_told(high)}, the lowest is {_told(low)}. {a} - {b} = {a - b}."
-    return _unit_of(record), (reply,), _number(a - b)
+    return _unit_of(record), (reply,), number_is(a - b)
 
 
 def _total_of_bars(_rng: Random, record: dict) -> Found | None:
@@ -718,7 +711,7 @@ def _total_of_bars(_rng: Random, record: dict) -> Found | None:
         steps.append(f"{total} + {bar['value']} = {total + bar['value']}")
         total += bar["value"]
     reply = f"{_told(*record['bars'])}. {', '.join(steps)}."
-    return _unit_of(record), (reply,), _number(total)
+    return _unit_of(record), (reply,), number_is(total)
 
 
 def _value_is(rng: Random, record: dict) -> Found:
@@ -736,7 +729,7 @@ def _value_in_words(rng: Random, record: dict) -> Found:
     bar = rng.choice(record["bars"])
     label, value, unit = bar["label"], bar["value"], record["axis"]["label"]
     replies = str(value), f"{value}.", f"{label}: {value}", f"{value} {unit}.", f"It is {value}."
-    return {"label": label, "things": unit}, replies, _number(value)
+    return {"label": label, "things": unit}, replies, number_is(value)
 
 
 def _absent_label(rng: Random, record: dict) -> Found:
@@ -773,7 +766,7 @@ def _nth_bar(rng: Random, record: dict) -> Found:
 def _nth_value(rng: Random, record: dict) -> Found:
     which, bar = _which_bar(rng, record)
     reply = f"The {which} is {_told(bar)}."
-    return {"which": which} | _unit_of(record), (reply,), _number(bar["value"])
+    return {"which": which} | _unit_of(record), (reply,), number_is(bar["value"])
 
 
 def _next_bar(rng: Random, record: dict) -> Found:
@@ -795,16 +788,16 @@ def _with_value(rng: Random, record: dict) -> Found | None:
 
 def _all_values(_rng: Random, record: dict) -> Found:
     said = f"{_told(*record['bars'])}."
-    return _unit_of(record), (said,), {"judge": "text", "is": said}
+    return _unit_of(record), (said,), text_is(said)
 
 
 def _axis_top(_rng: Random, record: dict) -> Found:
     top = record["axis"]["max"]
-    return _unit_of(record), (f"The axis goes up to {top}.",), _number(top)
+    return _unit_of(record), (f"The axis goes up to {top}.",), number_is(top)
 
 
 CHART_KINDS: Kinds = {
-    "ct_title": (6, _tell, "title", _holds, *PLAINLY, "The title is {}.", "It is called {}."),
+    "ct_title": (6, _tell, "title", holds, *PLAINLY, "The title is {}.", "It is called {}."),
     "ct_about": (5, _about),
     "ct_count": (6, _bar_count),
     "ct_count_is": (7, _count_is),
@@ -846,9 +839,9 @@ CHART_KINDS: Kinds = {
     "ct_next": (3, _next_bar),
     "ct_with_value": (3, _with_value),
     "ct_values": (4, _all_values),
-    "ct_unit": (9, _tell, "label", _holds, "The chart counts {}."),
+    "ct_unit": (9, _tell, "label", holds, "The chart counts {}."),
     "ct_axis_top": (7, _axis_top),
-    "ct_kind": (4, _tell, "title", _keys("bar chart", "bar graph"), "A bar chart.",
+    "ct_kind": (4, _tell, "title", has_one("bar chart", "bar graph"), "A bar chart.",
                 "It is a bar chart.", "A bar chart: {}.", "This is a bar chart.",
                 "A bar chart, {}."),
     "ct_is_bar": (1, _tell, "kind", YES, "Yes.", "Yes, it is a bar chart.", "Yes, a bar chart."),
@@ -881,7 +874,7 @@ def ask_chart_table(rng: Random, record: dict, words: Wordings) -> Turn:
         rows = [f"| {label} | {value} |" for label, value in bars]
         lines = ["| label | value |", "|---|---|", *rows]
     text = "\n".join(lines)
-    return Turn("chart_table", question, text, {"judge": "text", "is": text})
+    return Turn("chart_table", question, text, text_is(text))
 
 
 CHART_TALK_ASKS = {"chart_talk": (20, ask_chart_talk), "chart_table": (5, ask_chart_table)}
@@ -898,7 +891,7 @@ def _written(record: dict) -> list[str]:
 def _all_text(_rng: Random, record: dict) -> Found:
     text = "\n".join(record["lines"])
     replies = (text, text, text, f"It says: {text}")
-    return {}, replies if len(record["lines"]) == 1 else replies[:1], {"judge": "text", "is": text}
+    return {}, replies if len(record["lines"]) == 1 else replies[:1], text_is(text)
 
 
 def _end_word(_rng: Random, record: dict, index: int) -> Found | None:
@@ -909,7 +902,7 @@ def _end_word(_rng: Random, record: dict, index: int) -> Found | None:
         return None
     which = "last" if index else "first"
     replies = word, word, f"The {which} word is {word}.", f'"{word}"'
-    return {}, replies, {"judge": "text", "is": word}
+    return {}, replies, text_is(word)
 
 
 def _line_count(_rng: Random, record: dict) -> Found:
@@ -965,7 +958,7 @@ def _says(rng: Random, record: dict) -> Found:
     verdict = "yes" if right else "no"
     said = ", ".join(f'"{line}"' for line in lines)
     names = {"text": text.rstrip(".!?") or text}
-    return names, (f"It says {said}: {verdict}.",), _keys(rf"{verdict}\W*$")
+    return names, (f"It says {said}: {verdict}.",), has_one(rf"{verdict}\W*$")
 
 
 def _capitals(_rng: Random, record: dict) -> Found | None:
@@ -984,7 +977,7 @@ def _text_kind(_rng: Random, record: dict) -> Found:
     else:
         many = _count(count, "line")
         replies = f"A text of {many}.", f"It is a text of {many}.", f"{capital(many)} of text."
-    return {}, replies, _keys("text")
+    return {}, replies, has_one("text")
 
 
 def _nth_written(rng: Random, record: dict) -> Found | None:
@@ -993,7 +986,7 @@ def _nth_written(rng: Random, record: dict) -> Found | None:
         return None
     index = rng.choice((*range(len(lines)), len(lines) - 1))
     line = lines[index]
-    return nth_names(rng, index, len(lines)), (line,), {"judge": "text", "is": line}
+    return nth_names(rng, index, len(lines)), (line,), text_is(line)
 
 
 TEXT_KINDS: Kinds = {
@@ -1139,7 +1132,7 @@ def ask_crop_read(rng: Random, record: dict, words: Wordings) -> Turn:
         question = words.ask(rng, "sign", thing=record["of"])
     else:
         question = words.ask(rng, section)
-    return Turn("crop_read", question, text, {"judge": "text", "is": text})
+    return Turn("crop_read", question, text, text_is(text))
 
 
 def ask_crop_value(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -1154,7 +1147,7 @@ def ask_crop_value(rng: Random, record: dict, words: Wordings) -> Turn | None:
     else:
         question = words.ask(rng, "crop_value")
     reply = rng.choice((printed, printed, f"{printed}.", f"It is {printed}."))
-    return Turn("crop_value", question, reply, _number(record["value"]))
+    return Turn("crop_value", question, reply, number_is(record["value"]))
 
 
 CROP_ASKS = {"crop_read": (10, ask_crop_read), "crop_value": (6, ask_crop_value)}

@@ -7,6 +7,7 @@ import numpy as np
 
 from media.generator.drawing import Size
 from media.generator.receipt import COUNTERS, GOODS, SHOPS, Line, Receipt, draw_receipt
+from pocket_model.tasks.judging import number_is, text_is
 from pocket_model.tasks.pictures import draw_picture
 from pocket_model.tasks.turn import Turn, listed, to_json
 from pocket_model.tasks.wordings import Wordings
@@ -45,7 +46,7 @@ def draw_receipt_picture(rng: Random, shape: Size) -> tuple[np.ndarray, dict]:
 def ask_total(rng: Random, record: dict, words: Wordings) -> Turn:
     total = record["printed"]["total"]
     reply = rng.choice((total, f"The total is {total}.", f"{total}.", f"The total is {total}."))
-    truth = {"judge": "number", "is": float(total)}
+    truth = number_is(float(total))
     return Turn("receipt_total", words.ask(rng, "receipt_total"), reply, truth)
 
 
@@ -54,7 +55,7 @@ def ask_item(rng: Random, record: dict, words: Wordings) -> Turn:
     name, price = item["name"], item["printed"]
     named = name if rng.random() < 0.6 else name.lower()
     reply = rng.choice((price, f"{name}: {price}", f"The price of {name} is {price}."))
-    truth = {"judge": "number", "is": float(price)}
+    truth = number_is(float(price))
     return Turn("receipt_item", words.ask(rng, "receipt_item", item=named), reply, truth)
 
 
@@ -71,7 +72,7 @@ def ask_field(rng: Random, record: dict, words: Wordings) -> Turn:
         value = record["printed"].get(field) or record[field]
     reply = rng.choice((value, f"The {asked} is {value}."))
     question = words.ask(rng, "receipt_field", field=asked)
-    return Turn("receipt_field", question, reply, {"judge": "text", "is": value})
+    return Turn("receipt_field", question, reply, text_is(value))
 
 
 def items_of(record: dict) -> list[dict]:

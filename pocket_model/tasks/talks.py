@@ -2,7 +2,7 @@
 
 from random import Random
 
-from pocket_model.tasks.judging import COLOURS
+from pocket_model.tasks.judging import COLOURS, has_one, holds
 from pocket_model.tasks.printed import COMMON
 from pocket_model.tasks.texts import LANDS, NAMES, choose_form, listed, loosen, word_reversal
 from pocket_model.tasks.turn import Turn, capital, to_json, with_article
@@ -46,7 +46,7 @@ def ask_memory(rng: Random, words: Wordings) -> Turn:
     if rng.random() < 0.3:
         before.insert(0, _message("system", _write_system(rng, words, "sentence")))
     question = words.ask(rng, f"recall_{kind}", **names)
-    truth = {"judge": "keys", "all": [[value.lower()]]}
+    truth = has_one(value.lower())
     return Turn(
         "memory", question, rng.choice((full, f"{full[:-1]}, you said.")), truth, tuple(before)
     )
@@ -160,13 +160,13 @@ def _choose_plain(rng: Random, words: Wordings) -> tuple[str, str, str, dict]:
         text = rng.choice(COMMON)
         back = text[::-1]
         question = word_reversal(rng, words, text)
-        return question, back, f"In reverse it is {back}.", {"judge": "holds", "is": back}
+        return question, back, f"In reverse it is {back}.", holds(back)
     if roll < 0.75:
         one, other = rng.randint(0, 50), rng.randint(0, 50)
         value = str(one + other)
         sign = rng.choice(("+", "+", "plus"))
         question = words.ask_exactly(rng, "sum", sum=f"{one} {sign} {other}")
-        return question, value, f"The sum is {value}.", {"judge": "holds", "is": value}
+        return question, value, f"The sum is {value}.", holds(value)
     kind, choices = rng.choice(tuple(ONES.items()))
     value = rng.choice(choices)
     question = words.ask(rng, "name_one", one=kind)

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from string import Template
 
+from pocket_model.tasks.judging import number_is, text_is
 from pocket_model.tasks.printed import CAPITALS, COMMON, DIGITS, SMALL
 from pocket_model.tasks.turn import Turn, capital, listed
 from pocket_model.tasks.wordings import Wordings
@@ -110,7 +111,7 @@ def ask_reverse(rng: Random, words: Wordings) -> Turn:
     back = text[::-1]
     question = word_reversal(rng, words, text)
     reply = back if rng.random() < 0.9 else rng.choice((f'"{back}"', f"In reverse: {back}"))
-    return Turn("reverse", question, reply, {"judge": "text", "is": back})
+    return Turn("reverse", question, reply, text_is(back))
 
 
 def word_reversal(rng: Random, words: Wordings, text: str) -> str:
@@ -150,7 +151,7 @@ def ask_sum(rng: Random, words: Wordings) -> Turn:
     gap = "" if not name.isalpha() and rng.random() < 0.2 else " "
     question = words.ask_exactly(rng, "sum", sum=f"{one}{gap}{name}{gap}{other}")
     reply = rng.choice((str(value), str(value), f"{one} {name} {other} = {value}"))
-    return Turn("sum", question, reply, {"judge": "number", "is": value})
+    return Turn("sum", question, reply, number_is(value))
 
 
 # --- terms of the course -------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from random import Random
 
-from pocket_model.tasks.judging import COLOURS
+from pocket_model.tasks.judging import COLOURS, has_one, number_is, text_is
 from pocket_model.tasks.printed import COMMON, ORDINALS
 from pocket_model.tasks.talks import COUNTS, ONES, OWN
 from pocket_model.tasks.texts import (
@@ -62,7 +62,7 @@ def ask_word_reverse(rng: Random, words: Wordings) -> Turn:
     word = _choose_word(rng)
     back = word[::-1]
     question = words.ask(rng, "word_reverse", word=_quote(rng, word))
-    return Turn("word_reverse", question, back, {"judge": "text", "is": back})
+    return Turn("word_reverse", question, back, text_is(back))
 
 
 def ask_spell(rng: Random, words: Wordings) -> Turn:
@@ -70,13 +70,13 @@ def ask_spell(rng: Random, words: Wordings) -> Turn:
     word = _choose_word(rng)
     spelt = "-".join(word)
     question = words.ask(rng, "spell", word=_quote(rng, word))
-    return Turn("spell", question, spelt, {"judge": "text", "is": spelt})
+    return Turn("spell", question, spelt, text_is(spelt))
 
 
 def _how_many(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]:
     question = words.ask(rng, "letters_many", word=_quote(rng, word))
     said = f"{len(word)} letters" if len(word) != 1 else "1 letter"
-    return question, f"{said}.", {"judge": "number", "is": len(word)}
+    return question, f"{said}.", number_is(len(word))
 
 
 def _is_in(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]:
@@ -112,7 +112,7 @@ def _how_often(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]
     number = word.lower().count(letter)
     question = words.ask(rng, "letters_often", word=_quote(rng, word), letter=_quote(rng, letter))
     said = f"{letter} is in it {number} {'time' if number == 1 else 'times'}."
-    return question, said, {"judge": "number", "is": number, "letter": letter}
+    return question, said, number_is(number) | {"letter": letter}
 
 
 def _spell_counting(word: str, letter: str) -> str:
@@ -152,7 +152,7 @@ def ask_upper(rng: Random, words: Wordings) -> Turn:
         text = text.upper()
     changed = text.upper() if kind == "upper" else text.lower()
     question = words.ask(rng, f"case_{kind}", text=text)
-    return Turn("upper", question, changed, {"judge": "text", "is": changed})
+    return Turn("upper", question, changed, text_is(changed))
 
 
 # --- sums ----------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def ask_sum_talk(rng: Random, words: Wordings) -> Turn:
     value = compute(one, other)
     question = words.ask(rng, section, a=one, b=other)
     reply = f"{SUM_REPLIES[kind].format(a=one, b=other)} {value}."
-    return Turn("sum_talk", question, reply, {"judge": "number", "is": value})
+    return Turn("sum_talk", question, reply, number_is(value))
 
 
 # --- naming some ---------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def ask_no_picture(rng: Random, words: Wordings) -> Turn:
     """A question about a picture, and there is none."""
     thing = rng.choice((*OWN, "bus", "apple", "tree", "sign", "person"))
     question = words.ask(rng, "no_picture", thing=thing, colour=rng.choice(COLOURS))
-    truth = {"judge": "keys", "all": [["no picture"]]}
+    truth = has_one("no picture")
     return Turn("no_picture", question, rng.choice(NO_PICTURE), truth)
 
 
