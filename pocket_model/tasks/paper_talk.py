@@ -1,4 +1,4 @@
-"""Daily talk about receipts, charts and written texts, and crops that bring one line closer.
+"""Daily talk about receipts, charts and written texts.
 
 Most of it is three tables: a section of the wordings, how often it is asked, and what answers it.
 """
@@ -9,22 +9,15 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from random import Random
 
-import numpy as np
-from PIL import Image
-
 from media.generator.chart import COLOURS as BAR_COLOURS
-from media.generator.chart import draw_chart
-from media.generator.drawing import Box, Size
-from media.generator.receipt import GOODS, SHOPS, draw_receipt, list_lines
-from pocket_model.tasks.charts import LABELS, OTHER_LABELS, plan_chart
+from media.generator.receipt import GOODS, SHOPS, list_lines
+from pocket_model.tasks.charts import LABELS, OTHER_LABELS
 from pocket_model.tasks.judging import has_one, holds, number_is, text_is
-from pocket_model.tasks.pictures import fit
 from pocket_model.tasks.printed import COMMON, ORDINALS, make_line, nth_names
-from pocket_model.tasks.receipts import MORE_GOODS, PLACES, plan_receipt
+from pocket_model.tasks.receipts import MORE_GOODS, PLACES
 from pocket_model.tasks.scenes import NUMBERS, number_word, to_thousandths
 from pocket_model.tasks.turn import Turn, capital, join_words, to_json
 from pocket_model.tasks.wordings import Wordings
-from pocket_model.tasks.worlds import draw_world, plan_world
 
 ALL_GOODS = (*GOODS, *MORE_GOODS)
 LOW_GOODS = [name.lower() for name in ALL_GOODS]
@@ -44,14 +37,14 @@ NOT_SHOWN = (
 )
 
 
-def _ask_kind(rng: Random, record: dict, words: Wordings, task: str, kinds: Kinds) -> Turn | None:
+def _ask_kind(rng: Random, record: dict, words: Wordings, kinds: Kinds) -> Turn | None:
     """A question of one of the kinds, that the record has an answer to."""
     for section in rng.choices(list(kinds), [weight for weight, *_ in kinds.values()], k=4):
         _, find, *given = kinds[section]
         found = find(rng, record, *given)
         if found:
             names, replies, truth = found
-            return Turn(task, words.ask(rng, section, **names), rng.choice(replies), truth)
+            return Turn(words.ask(rng, section, **names), rng.choice(replies), truth)
     return None
 
 
@@ -115,7 +108,7 @@ def _was(name: str) -> str:
     return f"{name} {'were' if _is_plural(name) else 'was'}"
 
 
-def _item_words(rng: Random, name: str) -> dict[str, object]:
+def item_words(rng: Random, name: str) -> dict[str, object]:
     """The item as one types it, and the verbs that go with it."""
     many = _is_plural(name)
     named = name.lower() if rng.random() < 0.75 else name
@@ -185,21 +178,21 @@ def _price(rng: Random, record: dict) -> Found:
         *(price, f"{price}.", f"The {name.lower()} cost {price}.", f"{name}: {price}"),
         *(f"The {_was(name.lower())} {price}.", f"{name} cost {price}."),
     )
-    return _item_words(rng, name), replies, _number(price)
+    return item_words(rng, name), replies, _number(price)
 
 
 def _price_of_absent(rng: Random, record: dict) -> Found:
     name = _absent_item(rng, record)
     there = f"There {'are' if _is_plural(name) else 'is'} no {name.lower()} on the receipt."
     replies = there, there, f"I see no {name.lower()} on the receipt."
-    return _item_words(rng, name), replies, {"judge": "absent", "is": name.lower()}
+    return item_words(rng, name), replies, {"judge": "absent", "is": name.lower()}
 
 
 def _quantity(rng: Random, record: dict) -> Found:
     item = rng.choice(record["items"])
     name, count = item["name"], item["quantity"]
     replies = str(count), f"{count}.", f"You bought {count}.", f"{name}: {count}"
-    return _item_words(rng, name), (*replies, f"{capital(NUMBERS[count])}."), number_is(count)
+    return item_words(rng, name), (*replies, f"{capital(NUMBERS[count])}."), number_is(count)
 
 
 def _checked(
@@ -217,7 +210,7 @@ def _bought(rng: Random, record: dict) -> Found:
     there = rng.random() < 0.5
     name = rng.choice(record["items"])["name"] if there else _absent_item(rng, record)
     listed = join_words([item["name"] for item in record["items"]])
-    return _item_words(rng, name), *_checked(f"It lists {listed}", there)
+    return item_words(rng, name), *_checked(f"It lists {listed}", there)
 
 
 def _total_beyond(rng: Random, record: dict, above: bool) -> Found:
@@ -261,7 +254,7 @@ def _price_is(rng: Random, record: dict) -> Found:
     name, price = item["name"], item["printed"]
     amount = price if right else _wrong_amount(rng, record, price)
     checked = _checked(f"The {_was(name.lower())} {price}", right, price, amount)
-    return _item_words(rng, name) | {"amount": amount}, *checked
+    return item_words(rng, name) | {"amount": amount}, *checked
 
 
 def _quantity_is(rng: Random, record: dict) -> Found:
@@ -269,7 +262,7 @@ def _quantity_is(rng: Random, record: dict) -> Found:
     real = item["quantity"]
     count = real if right else rng.choice([one for one in range(1, 7) if one != real])
     named = rng.choice((count, NUMBERS[count]))
-    names = _item_words(rng, item["name"]) | {"count": named}
+    names = item_words(rng, item["name"]) | {"count": named}
     return names, *_checked(f"{real} x {item['name']}", right)
 
 
@@ -378,8 +371,8 @@ def ask_receipt_talk(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if rng.random() < 0.05:
         names, replies, truth = _price_of_absent(rng, record)
         question = words.ask(rng, rng.choice(("rt_price", "rt_quantity")), **names)
-        return Turn("receipt_talk", question, rng.choice(replies), truth)
-    return _ask_kind(rng, record, words, "receipt_talk", RECEIPT_KINDS)
+        return Turn(question, rng.choice(replies), truth)
+    return _ask_kind(rng, record, words, RECEIPT_KINDS)
 
 
 def ask_receipt_lines(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -389,13 +382,13 @@ def ask_receipt_lines(rng: Random, record: dict, words: Wordings) -> Turn:
     if rng.random() < 0.3:
         section, lines = "receipt_item_lines", lines[3:-4]
     text = "\n".join(lines)
-    return Turn("receipt_lines", words.ask(rng, section), text, text_is(text))
+    return Turn(words.ask(rng, section), text, text_is(text))
 
 
-def _boxes_turn(task: str, question: str, lines: list[tuple[str, list[int]]]) -> Turn:
+def _boxes_turn(question: str, lines: list[tuple[str, list[int]]]) -> Turn:
     """Texts with boxes in thousandths."""
     value = [{"bbox_2d": box, "text_content": text} for text, box in lines]
-    return Turn(task, question, to_json(value), {"judge": "lines_with_boxes", "is": value})
+    return Turn(question, to_json(value), {"judge": "lines_with_boxes", "is": value})
 
 
 def ask_line_boxes(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -404,17 +397,17 @@ def ask_line_boxes(rng: Random, record: dict, words: Wordings) -> Turn | None:
     lines = [(text, to_thousandths(box, size)) for text, box in list_lines(record)]
     roll = rng.random()
     if roll < 0.4:
-        turn = _boxes_turn("line_boxes", words.ask(rng, "line_boxes"), lines)
+        turn = _boxes_turn(words.ask(rng, "line_boxes"), lines)
         if len(turn.reply) <= LONGEST_BOXES:
             return turn
     if roll < 0.7:
         question = words.ask(rng, "line_boxes_items")
-        return _boxes_turn("line_boxes", question, lines[3:-4])
+        return _boxes_turn(question, lines[3:-4])
     names = ("shop name", "receipt number", "date", *(item["name"] for item in record["items"]),
              "subtotal", "tax", "total", "thank-you line")  # fmt: skip
     at = rng.choice((*range(len(lines)), len(lines) - 2, len(lines) - 2, 0, 2))
     named = names[at].lower() if rng.random() < 0.7 else names[at]
-    return _boxes_turn("line_boxes", words.ask(rng, "line_box_one", line=named), [lines[at]])
+    return _boxes_turn(words.ask(rng, "line_box_one", line=named), [lines[at]])
 
 
 RECEIPT_TALK_ASKS = {
@@ -430,7 +423,7 @@ def ask_sign_boxes(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if not written:
         return None
     written.sort(key=lambda one: one[1][0])
-    turn = _boxes_turn("sign_boxes", words.ask(rng, "sign_boxes"), written)
+    turn = _boxes_turn(words.ask(rng, "sign_boxes"), written)
     return turn if len(turn.reply) <= LONGEST_BOXES else None
 
 
@@ -854,9 +847,8 @@ def ask_chart_talk(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """What somebody wants to know of a chart; one time in twenty of a bar that is not there."""
     if rng.random() < 0.05:
         names, replies, truth = _absent_label(rng, record)
-        question = words.ask(rng, "ct_value", **names)
-        return Turn("chart_talk", question, rng.choice(replies), truth)
-    return _ask_kind(rng, record, words, "chart_talk", CHART_KINDS)
+        return Turn(words.ask(rng, "ct_value", **names), rng.choice(replies), truth)
+    return _ask_kind(rng, record, words, CHART_KINDS)
 
 
 def ask_chart_table(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -867,14 +859,14 @@ def ask_chart_table(rng: Random, record: dict, words: Wordings) -> Turn:
     if form in ("object", "rows"):
         rows = [{"label": label, "value": value} for label, value in bars]
         value = dict(bars) if form == "object" else rows
-        return Turn("chart_table", question, to_json(value), {"judge": "json", "is": value})
+        return Turn(question, to_json(value), {"judge": "json", "is": value})
     if form == "csv":
         lines = ["label,value", *(f"{label},{value}" for label, value in bars)]
     else:
         rows = [f"| {label} | {value} |" for label, value in bars]
         lines = ["| label | value |", "|---|---|", *rows]
     text = "\n".join(lines)
-    return Turn("chart_table", question, text, text_is(text))
+    return Turn(question, text, text_is(text))
 
 
 CHART_TALK_ASKS = {"chart_talk": (20, ask_chart_talk), "chart_table": (5, ask_chart_table)}
@@ -1006,148 +998,7 @@ TEXT_KINDS: Kinds = {
 
 
 def ask_text_talk(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    return _ask_kind(rng, record, words, "text_talk", TEXT_KINDS)
+    return _ask_kind(rng, record, words, TEXT_KINDS)
 
 
 TEXT_TALK_ASKS = {"text_talk": (7, ask_text_talk)}
-
-
-# --- crops: a part of a picture, enlarged --------------------------------------------------------
-
-FILLS = (*[(255, 255, 255)] * 3, (235, 235, 235), (128, 128, 128), (0, 0, 0))
-
-
-def draw_crop_picture(rng: Random, shape: Size) -> tuple[np.ndarray, dict]:
-    """A part of a larger receipt, chart or scene, as a program cuts it out and enlarges it."""
-    draw = rng.choices((_crop_receipt, _crop_chart, _crop_scene), (6, 2, 2))[0]
-    image, record = draw(rng, shape)
-    return fit(image, shape), {"kind": "crop"} | record
-
-
-def _lay_on_sheet(rng: Random, part: Image.Image, shape: Size) -> Image.Image:
-    """`part` as large as it can be on a plain sheet of the form of `shape`."""
-    room = rng.uniform(1.0, 1.25 if shape[0] > 330 else 1.06)
-    scale = min(shape[0] / part.width, shape[1] / part.height) / room
-    size = max(1, round(part.width * scale)), max(1, round(part.height * scale))
-    part = part.resize(size, Image.Resampling.BICUBIC)
-    sheet = Image.new("RGB", shape, rng.choice((*FILLS, part.getpixel((0, 0)))))
-    at = rng.choice(((0.5, 0.5), (0.5, 0.5), (0.5, 0.0), (rng.random(), rng.random())))
-    sheet.paste(part, tuple(round(a * (all_ - used)) for a, all_, used in
-                            zip(at, shape, size, strict=True)))  # fmt: skip
-    return sheet
-
-
-def _crop_receipt(rng: Random, shape: Size) -> tuple[Image.Image, dict]:
-    """One to three lines, over the width of the paper."""
-    width = rng.randint(380, 660)
-    size = (width, round(width * rng.uniform(1.25, 1.5)))
-    image, record = draw_receipt(plan_receipt(rng), size, 1)
-    lines = list_lines(record)
-    at, count = rng.randrange(len(lines)), rng.choice((1, 1, 1, 2, 3))
-    chosen = lines[at : at + count]
-    boxes = [box for _, box in chosen]
-    margin = rng.uniform(0.2, 0.45) * (boxes[0][3] - boxes[0][1])
-    left = min(0.07 * image.width, min(box[0] for box in boxes) - margin)
-    narrow = rng.random() < 0.4  # no wider than the text
-    if narrow:
-        left = max(0.0, min(box[0] for box in boxes) - margin)
-    part = (left, boxes[0][1] - margin, image.width - left, boxes[-1][3] + margin)
-    part = image.crop(_inside(part, image.size))
-    found = {"of": "receipt", "lines": [text for text, _ in chosen]}
-    if len(chosen) == 1 and 3 <= at < len(lines) - 1:
-        found["value"] = float(chosen[0][0].split()[-1])
-        found["printed"] = chosen[0][0].split()[-1]
-        found["name"] = record["items"][at - 3]["name"] if at < len(lines) - 4 else ""
-        found["total"] = at == len(lines) - 2
-    return _lay_on_sheet(rng, part, shape), found
-
-
-def _inside(box: tuple[float, ...], size: Size) -> Box:
-    left, top, right, bottom = box
-    return (max(0, round(left)), max(0, round(top)),
-            min(size[0], round(right)), min(size[1], round(bottom)))  # fmt: skip
-
-
-def _crop_chart(rng: Random, shape: Size) -> tuple[Image.Image, dict]:
-    """The title, or one bar with its label and value."""
-    size = (rng.randint(480, 900), rng.randint(400, 560))
-    plan = plan_chart(rng, (size[0] // 2, size[1] // 2))
-    image, record = draw_chart(plan, size, 1)
-    letters = max(9, round(min(size[1] / 18, size[0] / 23)))
-    if rng.random() < 0.35:
-        first, last = record["bars"][0]["box"], record["bars"][-1]["box"]
-        middle, reach = (first[0] + last[2]) / 2, letters * (0.47 * len(record["title"]) + 1.2)
-        part = (middle - reach, 0, middle + reach, 0.035 * size[1] + 1.9 * letters)
-        part = image.crop(_inside(part, size))
-        return _lay_on_sheet(rng, part, shape), {"of": "chart", "lines": [record["title"]]}
-    bar = rng.choice(record["bars"])
-    left, top, right, bottom = bar["box"]
-    reach = (right - left) / 1.2  # half of the bar's share of the width
-    across = (left + right) / 2
-    part = (across - reach, top - 1.7 * letters, across + reach, bottom + 2.2 * letters)
-    part = image.crop(_inside(part, size))
-    value = bar["value"]
-    found = {"value": value, "printed": str(value), "name": bar["label"], "total": False}
-    found |= {"of": "chart", "lines": [str(value), bar["label"]]}
-    return _lay_on_sheet(rng, part, shape), found
-
-
-def _crop_scene(rng: Random, shape: Size) -> tuple[Image.Image, dict]:
-    """A street sign or a bus with what is around it."""
-    size = rng.choice(((896, 640), (1024, 640), (768, 768)))
-    while True:
-        plan = plan_world(rng, size)
-        if sum(bool(thing.text) for thing in plan.things) == 1:
-            break
-    image, record = draw_world(plan, size, 1)
-    thing = next(one for one in record["objects"] if one.get("text"))
-    left, top, right, bottom = thing["box"]
-    if thing["name"] == "sign":
-        bottom = top + 0.45 * (bottom - top)  # the board without most of its post
-    elif rng.random() < 0.6:
-        left, top, right, bottom = _number_on_bus(left, top, right, bottom)
-    room = rng.uniform(1.05, 1.5)
-    width = room * max(right - left, (bottom - top) * shape[0] / shape[1])
-    height = width * shape[1] / shape[0]
-    found = {"of": thing["name"], "lines": [thing["text"]]}
-    if width > size[0] or height > size[1]:
-        part = image.crop(_inside((left, top, right, bottom), size))
-        return _lay_on_sheet(rng, part, shape), found
-    x = min(max(0.0, (left + right - width) / 2), size[0] - width)
-    y = min(max(0.0, (top + bottom - height) / 2), size[1] - height)
-    return image.crop(_inside((x, y, x + width, y + height), size)), found
-
-
-def _number_on_bus(left: int, top: int, right: int, bottom: int) -> tuple[float, ...]:
-    """The part of a bus with its number."""
-    width, height = right - left, bottom - top
-    return left + 0.46 * width, top, left + 0.76 * width, top + 0.5 * height
-
-
-def ask_crop_read(rng: Random, record: dict, words: Wordings) -> Turn:
-    """The lines of the part, as they are printed."""
-    text = "\n".join(record["lines"])
-    section = "crop_read" if len(record["lines"]) == 1 else "crop_read_lines"
-    if record["of"] in ("sign", "bus") and rng.random() < 0.3:
-        question = words.ask(rng, "sign", thing=record["of"])
-    else:
-        question = words.ask(rng, section)
-    return Turn("crop_read", question, text, text_is(text))
-
-
-def ask_crop_value(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    """The amount in a line, or the value of a bar."""
-    if "value" not in record:
-        return None
-    printed, name = record["printed"], record["name"]
-    if record["total"] and rng.random() < 0.4:
-        question = words.ask(rng, "rt_paid")
-    elif name and record["of"] == "receipt" and rng.random() < 0.35:
-        question = words.ask(rng, "rt_price", **_item_words(rng, name))
-    else:
-        question = words.ask(rng, "crop_value")
-    reply = rng.choice((printed, printed, f"{printed}.", f"It is {printed}."))
-    return Turn("crop_value", question, reply, number_is(record["value"]))
-
-
-CROP_ASKS = {"crop_read": (10, ask_crop_read), "crop_value": (6, ask_crop_value)}

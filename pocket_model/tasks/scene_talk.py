@@ -306,7 +306,7 @@ CLAIMS = {
 STREET_CLAIMS = {_claim_bus: 20, _claim_street: 6}
 
 
-def _ask_claim(rng: Random, record: dict, words: Wordings, task: str, section: str) -> Turn | None:
+def _ask_claim(rng: Random, record: dict, words: Wordings, section: str) -> Turn | None:
     wish = rng.random() < 0.5
     claims = CLAIMS | (STREET_CLAIMS if record["setting"] == "street" else {})
     make = rng.choices(list(claims), list(claims.values()))[0]
@@ -320,9 +320,9 @@ def _ask_claim(rng: Random, record: dict, words: Wordings, task: str, section: s
         reply = f"{capital(claim.facts)}{claim.joint}{yes}."
         right, wrong = ([rf"{one}\W*$", rf"^{one}\b"] for one in (yes, no))
         truth = {"judge": "keys", "all": [right], "none": [*wrong, *claim.wrong]}
-        return Turn(task, question, reply, truth)
+        return Turn(question, reply, truth)
     truth = {"judge": "claim", "is": yes, "of": claim.of, "may": list(claim.may)}
-    return Turn(task, question, f"{capital(yes)}, {claim.facts}.", truth)
+    return Turn(question, f"{capital(yes)}, {claim.facts}.", truth)
 
 
 def ask_most_of(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -335,7 +335,7 @@ def ask_most_of(rng: Random, record: dict, words: Wordings) -> Turn | None:
     wrong = rf"{_other_number(number)}\d* {plural(name)}\b"
     truth = {"judge": "keys", "all": [[rf"(?:{name}|{plural(name)})\W*$"]], "none": [wrong]}
     reply = f"{facts}: the {plural(name)}."
-    return Turn("most_of", words.ask(rng, "most_of"), reply, truth)
+    return Turn(words.ask(rng, "most_of"), reply, truth)
 
 
 # --- lists of things -----------------------------------------------------------------------------
@@ -356,12 +356,11 @@ def ask_open_scene(rng: Random, record: dict, words: Wordings) -> Turn:
     where = "on the table" if setting == "table" else on_road
     truth = _things_truth(record["objects"])
     if rng.random() < 0.7:
-        question = words.ask(rng, "open_scene", where=where)
-        return Turn("open_scene", question, describe_scene(rng, record), truth)
+        return Turn(words.ask(rng, "open_scene", where=where), describe_scene(rng, record), truth)
     question = words.ask(rng, "open_list", where=where)
     listed = _list_things(rng, record["objects"])
     forms = f"A {setting} with {listed}.", f"A {setting} with {listed}.", f"I see {listed}."
-    return Turn("open_scene", question, rng.choice(forms), truth)
+    return Turn(question, rng.choice(forms), truth)
 
 
 def ask_anything(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -376,14 +375,13 @@ def ask_anything(rng: Random, record: dict, words: Wordings) -> Turn:
     if not things:
         reply = f"{'No, n' if section == 'any_yes_no' else 'N'}othing is {colour}."
         truth = {"judge": "keys", "all": [["no\\b", "nothing", "none"]], "none": ["yes", "the "]}
-        return Turn("anything", question, reply, truth)
+        return Turn(question, reply, truth)
     groups = group_things(things, people=False)
     listed = join_words([f"the {one.removeprefix('a ').removeprefix('an ')}" for one in groups])
     reply = f"Yes, {listed}." if section == "any_yes_no" else f"{capital(listed)}."
     names = [one["name"] for one in things]
     judged = {"people" if name == "person" and " people" in reply else name for name in names}
-    truth = {"judge": "words", "of": (*KINDS, "people"), "is": sorted(judged)}
-    return Turn("anything", question, reply, truth)
+    return Turn(question, reply, {"judge": "words", "of": (*KINDS, "people"), "is": sorted(judged)})
 
 
 # --- neighbours ----------------------------------------------------------------------------------
@@ -449,7 +447,7 @@ def _ask_beside(rng: Random, record: dict, words: Wordings) -> Turn | None:
         colours = "|".join(one for one in COLOURS if one != nearest["colour"])
         wrong.append(rf"(?:{colours}) {nearest['name']}\b")
         right.append(rf"the {nearest['name']}\b")
-    return Turn("next_to", question, reply, has_one(*right) | {"none": wrong})
+    return Turn(question, reply, has_one(*right) | {"none": wrong})
 
 
 def _is_nearest(thing: dict, nearest: dict, others: list[dict], size: list[int]) -> bool:
@@ -466,7 +464,7 @@ def _is_nearest(thing: dict, nearest: dict, others: list[dict], size: list[int])
 def _nothing_there(rng: Random, words: Wordings, name: str, side: str) -> Turn | None:
     question = words.ask(rng, f"beside_{side}", thing=name)
     reply = f"Nothing is {SIDE_NAMES.get(side, side)} the {name}."
-    return Turn("next_to", question, reply, has_one("nothing", "no "))
+    return Turn(question, reply, has_one("nothing", "no "))
 
 
 # --- numbers of things ---------------------------------------------------------------------------
@@ -477,8 +475,7 @@ def ask_count_all(rng: Random, record: dict, words: Wordings) -> Turn | None:
     things, roll = record["objects"], rng.random()
     truth = number_is(len(things))
     if roll < 0.35:
-        question = words.ask(rng, "total_all")
-        return Turn("count_all", question, f"{tell_total(record)}.", truth)
+        return Turn(words.ask(rng, "total_all"), f"{tell_total(record)}.", truth)
     if roll < 0.6:
         colour = rng.choice(COLOURS if rng.random() < 0.15 else [one["colour"] for one in things])
         things = [one for one in things if one["colour"] == colour]
@@ -497,9 +494,8 @@ def ask_count_all(rng: Random, record: dict, words: Wordings) -> Turn | None:
     else:
         kinds = [name for name, _ in count_kinds(record)]
         reply = f"{capital(', '.join(kinds))}: {len(kinds)}."
-        question = words.ask(rng, "total_kinds")
-        return Turn("count_all", question, reply, number_is(len(kinds)))
-    return Turn("count_all", question, tell_number(things), truth | {"is": len(things)})
+        return Turn(words.ask(rng, "total_kinds"), reply, number_is(len(kinds)))
+    return Turn(question, tell_number(things), truth | {"is": len(things)})
 
 
 # --- what is written -----------------------------------------------------------------------------
@@ -519,9 +515,9 @@ def ask_text_on(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if not counts.get(name):
         if section != "which_street":
             reply = rng.choice((f"There is no {name} in the picture.", f"There is no {name}."))
-            return Turn("text_on", question, reply, {"judge": "absent", "is": name})
+            return Turn(question, reply, {"judge": "absent", "is": name})
         truth = has_one("no (?:street )?(?:sign|name)", *UNSURE.split("|"))
-        return Turn("text_on", question, rng.choice(DONT_KNOW[:3]), truth) if street else None
+        return Turn(question, rng.choice(DONT_KNOW[:3]), truth) if street else None
     text = _only(record, name).get("text")
     if not text:
         return None
@@ -530,7 +526,7 @@ def ask_text_on(rng: Random, record: dict, words: Wordings) -> Turn | None:
         "on_sign": (text, text, f"The sign says {text}.", f"It says {text}."),
         "which_street": (text, text, f"It is {text}.", f"This is {text}."),
     }
-    return Turn("text_on", question, rng.choice(forms[section]), holds(text))
+    return Turn(question, rng.choice(forms[section]), holds(text))
 
 
 # --- the first ten minutes -----------------------------------------------------------------------
@@ -649,14 +645,14 @@ def ask_first_minutes(rng: Random, record: dict, words: Wordings) -> Turn | None
     if not found:
         return None
     names, reply, truth = found
-    return Turn("first_minutes", words.ask(rng, section, **names), reply, truth)
+    return Turn(words.ask(rng, section, **names), reply, truth)
 
 
 def ask_odd_question(rng: Random, record: dict, words: Wordings) -> Turn:
     """What such a picture does not show."""
     thing = rng.choice(single_things(record) or record["objects"])["name"]
     question = words.ask(rng, "odd_question", thing=_spoken(rng, thing))
-    return Turn("odd_question", question, rng.choice(DONT_KNOW), {"judge": "unknown"})
+    return Turn(question, rng.choice(DONT_KNOW), {"judge": "unknown"})
 
 
 # --- forms ---------------------------------------------------------------------------------------
@@ -716,7 +712,7 @@ def ask_form(rng: Random, record: dict, words: Wordings) -> Turn | None:
     value = {keys[field]: values[field] for field in fields}
     question = words.ask(rng, "form_one", thing=name, keys=listed)
     truth = {"judge": "json", "is": value, "schema": schema_of(value)}
-    return Turn("form", question, to_json(value), truth)
+    return Turn(question, to_json(value), truth)
 
 
 def _ask_form_list(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -737,7 +733,7 @@ def _ask_form_list(rng: Random, record: dict, words: Wordings) -> Turn | None:
     rows = [{keys[field]: values[field] for field in fields} for values in all_values]
     question = words.ask(rng, "form_list", things=plural(name), keys=listed)
     truth = {"judge": "json", "is": rows, "any_order": True, "schema": schema_of(rows)}
-    return Turn("form", question, to_json(rows), truth)
+    return Turn(question, to_json(rows), truth)
 
 
 # --- points and boxes ----------------------------------------------------------------------------
@@ -767,7 +763,7 @@ def ask_points(rng: Random, record: dict, words: Wordings) -> Turn | None:
         question = words.ask(rng, "point_all", things=plural(name), thing=name)
     reply = to_json([{"point_2d": _point(one), "label": name} for one in things])
     boxes = [{"bbox_2d": one["bbox_2d"], "label": name} for one in things]
-    return Turn("points", question, reply, {"judge": "points", "is": boxes})
+    return Turn(question, reply, {"judge": "points", "is": boxes})
 
 
 EXTRAS = {"colour": ("colour", "color", "tint"), "place": ("place", "position", "where")}
@@ -794,12 +790,12 @@ def ask_box_keys(rng: Random, record: dict, words: Wordings) -> Turn | None:
         for one in things
     ]
     question = words.ask(rng, "box_keys", things=asked, key=key)
-    return Turn("box_keys", question, to_json(boxes), {"judge": "boxes", "is": boxes, "extra": key})
+    return Turn(question, to_json(boxes), {"judge": "boxes", "is": boxes, "extra": key})
 
 
 SCENE_TALK_ASKS: dict[str, tuple[float, Callable[[Random, dict, Wordings], Turn | None]]] = {
-    "yes_no": (44, partial(_ask_claim, task="yes_no", section="yn")),
-    "confirm": (24, partial(_ask_claim, task="confirm", section="cf")),
+    "yes_no": (44, partial(_ask_claim, section="yn")),
+    "confirm": (24, partial(_ask_claim, section="cf")),
     "most_of": (8, ask_most_of),
     "open_scene": (18, ask_open_scene),
     "anything": (8, ask_anything),

@@ -1,7 +1,6 @@
 """Questions about a scene of things, and about a picture of one colour."""
 
 from collections import Counter
-from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -105,7 +104,7 @@ def ask_fill(rng: Random, record: dict, words: Wordings) -> Turn:
     colour = record["colour"]
     question, short = words.ask_short(rng, "fill")
     forms = f"The picture is {colour}.", f"It is {colour}.", f"The colour is {colour}."
-    return Turn("fill", question, say(rng, short, colour, *forms), colour_is(colour))
+    return Turn(question, say(rng, short, colour, *forms), colour_is(colour))
 
 
 def ask_colour(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -118,7 +117,7 @@ def ask_colour(rng: Random, record: dict, words: Wordings) -> Turn | None:
     forms = f"The {name} is {colour}.", f"It is {colour}.", f"It is a {colour} {name}."
     reply = say(rng, short, colour, forms[0], forms[0], *forms)
     reply = reply.replace("a orange", "an orange")
-    return Turn("colour", question, reply, colour_is(colour))
+    return Turn(question, reply, colour_is(colour))
 
 
 def ask_name(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -131,7 +130,7 @@ def ask_name(rng: Random, record: dict, words: Wordings) -> Turn | None:
     question, short = words.ask_short(rng, "name", colour=colour)
     forms = f"It is {with_article(name)}.", f"The {name} is {colour}.", f"The {name}."
     reply = say(rng, short, name, *forms)
-    return Turn("name", question, reply, {"judge": "words", "of": tuple(KINDS), "is": [name]})
+    return Turn(question, reply, {"judge": "words", "of": tuple(KINDS), "is": [name]})
 
 
 def how_many(number: int, name: str) -> str:
@@ -183,7 +182,7 @@ def ask_count(rng: Random, record: dict, words: Wordings) -> Turn:
     brief = rng.choice((str(number), word if number else "none"))
     reply = say(rng, short, brief, forms[0], forms[0], forms[1])
     reply = told if told and not short else reply
-    return Turn("count", question, reply, number_is(number))
+    return Turn(question, reply, number_is(number))
 
 
 def place_name(thing: dict) -> tuple[str, list[str]]:
@@ -214,8 +213,7 @@ def ask_where(rng: Random, record: dict, words: Wordings) -> Turn | None:
     question = words.ask(rng, "where", thing=name)
     forms = f"The {name} is {place}.", f"It is {place}.", f"{capital(place)}."
     reply = rng.choice((forms[0], *forms))
-    truth = {"judge": "words", "of": PLACES, "is": judged}
-    return Turn("where", question, reply, truth)
+    return Turn(question, reply, {"judge": "words", "of": PLACES, "is": judged})
 
 
 def ask_presence(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -233,8 +231,7 @@ def ask_presence(rng: Random, record: dict, words: Wordings) -> Turn:
     yes = f"Yes, there is {some}.", f"Yes, I see {some}."
     no = f"No, there is no {name}.", f"No, I see no {name}."
     reply = say(rng, short, "yes" if there else "no", *(yes if there else no))
-    truth = yes_no_is("yes" if there else "no")
-    return Turn("presence", question, reply, truth)
+    return Turn(question, reply, yes_no_is("yes" if there else "no"))
 
 
 def fix_articles(text: str) -> str:
@@ -300,7 +297,7 @@ def ask_relation(rng: Random, record: dict, words: Wordings) -> Turn | None:
     brief = "yes" if right else "no"
     facts, _ = tell_sides(name, other, relation, right)
     reply = capital(brief) if short else f"{capital(facts)}: {brief}."
-    return Turn("relation", question, reply, yes_no_is(brief))
+    return Turn(question, reply, yes_no_is(brief))
 
 
 def ask_side(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -317,7 +314,7 @@ def ask_side(rng: Random, record: dict, words: Wordings) -> Turn | None:
     reply = say(rng, short, left["name"], f"The {chosen} is further left.", f"The {chosen}.")
     known = (one["name"], other["name"])
     truth = {"judge": "words", "of": known, "is": [left["name"]], "first": True}
-    return Turn("side", question, reply, truth)
+    return Turn(question, reply, truth)
 
 
 # --- whole scenes --------------------------------------------------------------------------------
@@ -385,7 +382,7 @@ def row_truth(record: dict) -> dict[str, str]:
 def ask_describe(rng: Random, record: dict, words: Wordings) -> Turn:
     where = "on this table" if record["setting"] == "table" else "in this street"
     question = words.ask(rng, "describe", where=where)
-    return Turn("describe", question, describe_scene(rng, record), scene_truth(record))
+    return Turn(question, describe_scene(rng, record), scene_truth(record))
 
 
 def ask_three_sentences(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -400,8 +397,7 @@ def ask_three_sentences(rng: Random, record: dict, words: Wordings) -> Turn:
     if len(rows) == 3:
         rows = [f"{rows[0]}, and {rows[1]}", rows[2]]
     reply = " ".join(f"{capital(sentence)}." for sentence in (first, *rows))
-    truth = scene_truth(record) | {"sentences": 3}
-    return Turn("three_sentences", words.ask(rng, "three_sentences"), reply, truth)
+    return Turn(words.ask(rng, "three_sentences"), reply, scene_truth(record) | {"sentences": 3})
 
 
 def ask_list(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -412,8 +408,7 @@ def ask_list(rng: Random, record: dict, words: Wordings) -> Turn:
     else:
         things = sorted(things, key=lambda one: one["box"][0])
     lines = list(dict.fromkeys(full_name(one) for one in things))
-    truth = {"judge": "lines", "is": sorted(lines)}
-    return Turn("list", words.ask(rng, "list"), "\n".join(lines), truth)
+    return Turn(words.ask(rng, "list"), "\n".join(lines), {"judge": "lines", "is": sorted(lines)})
 
 
 # --- boxes and signs -----------------------------------------------------------------------------
@@ -432,7 +427,7 @@ def ask_box_one(rng: Random, record: dict, words: Wordings) -> Turn | None:
     thing, name = found
     boxes = label_boxes([thing], [name])
     question = words.ask(rng, "box_one", thing=name)
-    return Turn("box_one", question, to_json(boxes), {"judge": "boxes", "is": boxes})
+    return Turn(question, to_json(boxes), {"judge": "boxes", "is": boxes})
 
 
 def ask_box_all(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -445,7 +440,7 @@ def ask_box_all(rng: Random, record: dict, words: Wordings) -> Turn:
         asked, names = rng.choice(("things", "objects")), [full_name(one) for one in things]
     boxes = label_boxes(things, names)
     question = words.ask(rng, "box_all", things=asked)
-    return Turn("box_all", question, to_json(boxes), {"judge": "boxes", "is": boxes})
+    return Turn(question, to_json(boxes), {"judge": "boxes", "is": boxes})
 
 
 def ask_sign(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -455,7 +450,7 @@ def ask_sign(rng: Random, record: dict, words: Wordings) -> Turn | None:
     thing = rng.choice(written)
     name, text = thing["name"], thing["text"]
     reply = rng.choice((text, f"The {name} says {text}.", f"It says {text}."))
-    return Turn("sign", words.ask(rng, "sign", thing=name), reply, text_is(text))
+    return Turn(words.ask(rng, "sign", thing=name), reply, text_is(text))
 
 
 DONT_KNOW = (
@@ -469,7 +464,7 @@ DONT_KNOW = (
 def ask_picture_unknown(rng: Random, record: dict, words: Wordings) -> Turn:
     thing = rng.choice(record["objects"])["name"]
     question = words.ask(rng, "picture_unknown", thing=thing)
-    return Turn("picture_unknown", question, rng.choice(DONT_KNOW), {"judge": "unknown"})
+    return Turn(question, rng.choice(DONT_KNOW), {"judge": "unknown"})
 
 
 def ask_absent(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -477,7 +472,7 @@ def ask_absent(rng: Random, record: dict, words: Wordings) -> Turn:
     name = rng.choice([name for name in (*KINDS, *ABSENT) if name not in record["counts"]])
     question = words.ask(rng, rng.choice(("colour", "where")), thing=name)
     reply = rng.choice((f"There is no {name} in the picture.", f"I see no {name}."))
-    return Turn("absent", question, reply, {"judge": "absent", "is": name})
+    return Turn(question, reply, {"judge": "absent", "is": name})
 
 
 # --- what refers to what was said ----------------------------------------------------------------
@@ -505,7 +500,7 @@ def ask_follow_up(rng: Random, record: dict, words: Wordings) -> Turn | None:
         truth = {"judge": "words", "of": PLACES, "is": judged}
     before = ({"role": "user", "content": turn.question},
               {"role": "assistant", "content": turn.reply})  # fmt: skip
-    return Turn("follow_up", question, reply, truth, before)
+    return Turn(question, reply, truth, before)
 
 
 def ask_scene_style(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -521,5 +516,4 @@ def ask_scene_style(rng: Random, record: dict, words: Wordings) -> Turn | None:
         brief = thing["colour"]
         question = words.ask(rng, "colour", thing=thing["name"])
         full = f"The {thing['name']} is {brief}."
-    turn = style_turn(rng, words, question, brief, full, holds(brief))
-    return replace(turn, task="picture_style")
+    return style_turn(rng, words, question, brief, full, holds(brief))

@@ -166,8 +166,7 @@ def ask_strange(rng: Random, record: dict, words: Wordings) -> Turn:
     if section in ("count", "box_all"):
         names["things"] = plural(rng.choice(KNOWN_THINGS + UNKNOWN_THINGS))
     question = words.ask(rng, section, **names)
-    truth = {"judge": "cannot_tell", "asked": section}
-    return Turn("strange", question, rng.choice(CANNOT_TELL), truth)
+    return Turn(question, rng.choice(CANNOT_TELL), {"judge": "cannot_tell", "asked": section})
 
 
 STRANGE_ASKS = {"strange": (1, ask_strange)}
@@ -240,8 +239,7 @@ def _ask_is_colour(rng: Random, colour: str, words: Wordings) -> Turn:
     question = words.ask(rng, "fill_is", colour=asked)
     forms = f"{capital(brief)}, the picture is {colour}.", f"{capital(brief)}, it is {colour}."
     reply = rng.choice((*forms, forms[0]))
-    truth = yes_no_is(brief)
-    return Turn("fill_talk", question, reply, truth)
+    return Turn(question, reply, yes_no_is(brief))
 
 
 def ask_fill_talk(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -258,7 +256,7 @@ def ask_fill_talk(rng: Random, record: dict, words: Wordings) -> Turn:
     if section == "presence":
         question = question.replace(f" a {thing}", f" {with_article(thing)}")
     reply = rng.choice(talk.replies).format(**names)
-    return Turn("fill_talk", question, reply, _fill_truth(talk.judge, colour, thing, section))
+    return Turn(question, reply, _fill_truth(talk.judge, colour, thing, section))
 
 
 def _fill_truth(judge: str, colour: str, thing: str, section: str) -> dict:

@@ -111,7 +111,7 @@ def ask_reverse(rng: Random, words: Wordings) -> Turn:
     back = text[::-1]
     question = word_reversal(rng, words, text)
     reply = back if rng.random() < 0.9 else rng.choice((f'"{back}"', f"In reverse: {back}"))
-    return Turn("reverse", question, reply, text_is(back))
+    return Turn(question, reply, text_is(back))
 
 
 def word_reversal(rng: Random, words: Wordings, text: str) -> str:
@@ -151,7 +151,7 @@ def ask_sum(rng: Random, words: Wordings) -> Turn:
     gap = "" if not name.isalpha() and rng.random() < 0.2 else " "
     question = words.ask_exactly(rng, "sum", sum=f"{one}{gap}{name}{gap}{other}")
     reply = rng.choice((str(value), str(value), f"{one} {name} {other} = {value}"))
-    return Turn("sum", question, reply, number_is(value))
+    return Turn(question, reply, number_is(value))
 
 
 # --- terms of the course -------------------------------------------------------------------------
@@ -248,8 +248,7 @@ def ask_glossary(rng: Random, words: Wordings) -> Turn:
     question = words.ask(rng, "glossary", term=named)
     if named.rstrip('`"').endswith("s") and rng.random() < 0.5:
         question = question.replace("hat is ", "hat are ", 1)
-    truth = {"judge": "one_of", "is": answers, "alike": 0.85}
-    return Turn("glossary", question, rng.choice(answers), truth)
+    return Turn(question, rng.choice(answers), {"judge": "one_of", "is": answers, "alike": 0.85})
 
 
 # --- small talk ----------------------------------------------------------------------------------
@@ -301,8 +300,7 @@ TALK_KINDS = ("hello", "who", "who", "can_do", "can_do", "thanks", "bye", "human
 def ask_talk(rng: Random, words: Wordings) -> Turn:
     kind = rng.choice(TALK_KINDS)
     truth = {"judge": "keys", "all": TALK_KEYS[kind]}
-    question = loosen(rng, words, words.choose(rng, kind))
-    return Turn("talk", question, rng.choice(TALK[kind]), truth)
+    return Turn(loosen(rng, words, words.choose(rng, kind)), rng.choice(TALK[kind]), truth)
 
 
 HELD_OUT = 3  # of forms that stand in the code, the last ones are never trained on
@@ -411,4 +409,4 @@ def ask_unknown(rng: Random, words: Wordings) -> Turn:
     names |= {"thing": rng.choice(THINGS), "game": rng.choice(GAMES), "word": rng.choice(COMMON)}
     names |= {"adjective": rng.choice(ADJECTIVES), "year": str(rng.randint(1000, 2030))}
     question = words.ask(rng, "unknown", **names)
-    return Turn("unknown", question, rng.choice(REPLIES_UNKNOWN), {"judge": "unknown"})
+    return Turn(question, rng.choice(REPLIES_UNKNOWN), {"judge": "unknown"})
