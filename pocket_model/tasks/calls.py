@@ -276,6 +276,26 @@ def _make_person(rng: Random) -> str:
     return rng.choice(NAMES) if rng.random() < 0.5 else capital(make_word(rng))
 
 
+class Number(str):
+    """A number as it is written, so that 12.30 is copied as 12.30."""
+
+    __slots__ = ()
+
+
+def _make_decimal(rng: Random, negative: float) -> Number:
+    roll = rng.random()
+    sign = "-" if rng.random() < negative else ""
+    whole = str(rng.randint(0, 99) if roll < 0.7 else rng.randint(100, 5000))
+    part = "" if rng.random() < 0.35 else f".{rng.randint(1, 9)}" if roll < 0.6 else (
+        f".{rng.randint(0, 9)}{rng.randint(1, 9)}")  # fmt: skip
+    return Number(sign + whole + part) if sign + whole != "-0" or part else Number("0")
+
+
+def _make_money(rng: Random) -> Number:
+    whole = str(rng.randint(1, rng.choice((20, 100, 2000))))
+    return Number(whole if rng.random() < 0.4 else f"{whole}.{rng.randint(0, 99):02}")
+
+
 MAKERS: dict[str, Callable[[Random], object]] = {
     "city": lambda rng: rng.choice(CITIES) if rng.random() < 0.4 else capital(make_word(rng)),
     "place": _make_place,
@@ -296,7 +316,7 @@ MAKERS: dict[str, Callable[[Random], object]] = {
     "int": lambda rng: rng.randint(2, rng.choice((50, 99, 500, 9999))),
     "dec": lambda rng: _make_decimal(rng, 0.25),
     "neg": lambda rng: _make_decimal(rng, 0.6),
-    "money": lambda rng: _make_money(rng),
+    "money": _make_money,
     "time": lambda rng: f"{rng.randint(0, 23)}:{rng.randint(0, 59):02}",
     "date": _make_date,
     "day": lambda rng: rng.choice(DAYS),
@@ -320,26 +340,6 @@ MAKERS: dict[str, Callable[[Random], object]] = {
     "ticker": lambda rng: "".join(rng.choices(LETTERS, k=rng.randint(3, 4))),
     "done": lambda rng: rng.choice(("done", "ok")),
 }
-
-
-def _make_decimal(rng: Random, negative: float) -> "Number":
-    roll = rng.random()
-    sign = "-" if rng.random() < negative else ""
-    whole = str(rng.randint(0, 99) if roll < 0.7 else rng.randint(100, 5000))
-    part = "" if rng.random() < 0.35 else f".{rng.randint(1, 9)}" if roll < 0.6 else (
-        f".{rng.randint(0, 9)}{rng.randint(1, 9)}")  # fmt: skip
-    return Number(sign + whole + part) if sign + whole != "-0" or part else Number("0")
-
-
-def _make_money(rng: Random) -> "Number":
-    whole = str(rng.randint(1, rng.choice((20, 100, 2000))))
-    return Number(whole if rng.random() < 0.4 else f"{whole}.{rng.randint(0, 99):02}")
-
-
-class Number(str):
-    """A number as it is written, so that 12.30 is copied as 12.30."""
-
-    __slots__ = ()
 
 
 def _make_value(rng: Random, slot: Slot) -> tuple[object, str]:
@@ -844,6 +844,11 @@ def _say(rng: Random, words: Wordings, what: str, **names: object) -> str:
     return words.ask_exactly(rng, f"say_{what}", **names)
 
 
+def _call_with(rng: Random, words: Wordings, kind: str, what: str, value: object) -> Turn:
+    """A call with one value, which stands in the picture."""
+    return _picture_call(rng, words, kind, {"x": (_say(rng, words, what), value)})
+
+
 def _add_more(
     rng: Random, words: Wordings, amounts: list[tuple[str, object]], text: tuple[str, str]
 ) -> tuple[str, dict[str, tuple[str, object]]]:
@@ -884,21 +889,16 @@ def ask_receipt_tool(rng: Random, record: dict, words: Wordings) -> Turn | None:
     text = _say(rng, words, field), record[field]
     roll = rng.random()
     if roll < 0.1:
-        value = record["date"]
-        return _picture_call(rng, words, "date", {"x": (_say(rng, words, "date"), value)})
+        return _call_with(rng, words, "date", "date", record["date"])
     if roll < 0.2:
         dear = sorted(items, key=lambda one: one["cents"])
         if len(dear) > 1 and dear[-1]["cents"] == dear[-2]["cents"]:
             return None
-        return _picture_call(
-            rng, words, "list", {"x": (_say(rng, words, "dear"), dear[-1]["name"])}
-        )
+        return _call_with(rng, words, "list", "dear", dear[-1]["name"])
     if roll < 0.26:
-        first = items[0]["name"]
-        return _picture_call(rng, words, "list", {"x": (_say(rng, words, "first_item"), first)})
+        return _call_with(rng, words, "list", "first_item", items[0]["name"])
     if roll < 0.32:
-        shop = record["shop"]
-        return _picture_call(rng, words, "search", {"x": (_say(rng, words, "shop"), shop)})
+        return _call_with(rng, words, "search", "shop", record["shop"])
     return _picture_call(rng, words, *_add_more(rng, words, amounts, text))
 
 

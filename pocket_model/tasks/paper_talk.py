@@ -459,9 +459,79 @@ def _only_labels(names: list[str], record: dict) -> dict:
     return _only(names, [label.lower() for label in _labels_of(record)])
 
 
-def _first_label(name: str, record: dict) -> dict:
+def _first_label(bar: dict, record: dict) -> dict:
     """The truth that this label is the first one in the reply."""
-    return _only_labels([name], record) | {"first": True}
+    return _one_label(bar, record) | {"first": True}
+
+
+def _one_label(bar: dict, record: dict) -> dict:
+    return _only_labels([bar["label"]], record)
+
+
+def _one_value(bar: dict, _record: dict) -> dict:
+    return number_is(bar["value"])
+
+
+def _tell_bar(
+    rng: Random,
+    record: dict,
+    choose: Callable[[Random, dict], dict | None],
+    judge: Callable[[dict, dict], dict],
+    *replies: str,
+) -> Found | None:
+    """The chosen bar, put into the question and the replies; `judge` makes the truth of it."""
+    bar = choose(rng, record)
+    if not bar:
+        return None
+    names = bar | _unit_of(record)
+    return names, [reply.format(**names) for reply in replies], judge(bar, record)
+
+
+def _any_bar(rng: Random, record: dict) -> dict:
+    return rng.choice(record["bars"])
+
+
+def _highest(_rng: Random, record: dict) -> dict:
+    return max(record["bars"], key=lambda bar: bar["value"])
+
+
+def _lowest(_rng: Random, record: dict) -> dict:
+    return min(record["bars"], key=lambda bar: bar["value"])
+
+
+def _only_highest(_rng: Random, record: dict) -> dict | None:
+    ranked = _rank(record["bars"], "value")
+    return ranked and ranked[0]
+
+
+def _only_lowest(_rng: Random, record: dict) -> dict | None:
+    ranked = _rank(record["bars"], "value", most=False)
+    return ranked and ranked[0]
+
+
+def _second(_rng: Random, record: dict) -> dict | None:
+    bars = sorted(record["bars"], key=lambda bar: -bar["value"])
+    clear = len({bar["value"] for bar in bars[:3]}) == min(3, len(bars))
+    return bars[1] if clear else None
+
+
+def _higher_of_two(rng: Random, record: dict) -> dict | None:
+    one, two, names = _two_bars(rng, record)
+    ranked = _rank([one, two], "value")
+    return ranked and ranked[0] | names
+
+
+def _nth_bar(rng: Random, record: dict) -> dict:
+    bars = record["bars"]
+    index = rng.randrange(len(bars))
+    return bars[index] | {"which": "last" if index == len(bars) - 1 else ORDINALS[index][0]}
+
+
+def _bar_of_value(rng: Random, record: dict) -> dict | None:
+    """The bar that has a value; none where another has it too."""
+    bar = rng.choice(record["bars"])
+    alone = [one["value"] for one in record["bars"]].count(bar["value"]) == 1
+    return bar if alone else None
 
 
 def _about(_rng: Random, record: dict) -> Found:
@@ -491,22 +561,6 @@ def _count_is(rng: Random, record: dict) -> Found:
         said = min(10, max(2, count + rng.choice((-2, -1, -1, 1, 1, 2, 3))))
     names = {"count": rng.choice((said, said, NUMBERS[said]))} | _unit_of(record)
     return names, *_verdict(f"{_all_bars(record)}: {count}", said == count)
-
-
-def _extreme_value(_rng: Random, record: dict, most: bool) -> Found:
-    bar = (max if most else min)(record["bars"], key=lambda bar: bar["value"])
-    reply = f"The {'highest' if most else 'lowest'} is {_told(bar)}."
-    return _unit_of(record), (reply,), number_is(bar["value"])
-
-
-def _extreme_bar(_rng: Random, record: dict, most: bool) -> Found | None:
-    ranked = _rank(record["bars"], "value", most)
-    if not ranked:
-        return None
-    label, value, names = ranked[0]["label"], ranked[0]["value"], _unit_of(record)
-    how = f"{'most' if most else 'fewest'} {names['things']}"
-    replies = f"{label}.", label, f"{label}, with {value}.", f"{label} has the {how}."
-    return names, replies, _first_label(label, record)
 
 
 def _bar_colour(rng: Random, record: dict) -> Found:
@@ -600,16 +654,6 @@ def _is_higher(rng: Random, record: dict, higher: bool) -> Found | None:
     return names, *_verdict(_told(one, two), (one["value"] > two["value"]) == higher)
 
 
-def _which_higher(rng: Random, record: dict) -> Found | None:
-    one, two, names = _two_bars(rng, record)
-    ranked = _rank([one, two], "value")
-    if not ranked:
-        return None
-    label, value = ranked[0]["label"], ranked[0]["value"]
-    replies = f"{label}.", label, f"{label} is higher.", f"{label}, with {value}."
-    return names, replies, _first_label(label, record)
-
-
 def _bars_beyond(
     rng: Random, record: dict, above: bool
 ) -> tuple[list[dict], dict[str, object]] | None:
@@ -678,15 +722,6 @@ def _is_extreme(rng: Random, record: dict, most: bool) -> Found | None:
     return {"label": bar["label"]}, *_verdict(f"The {how} is {best['label']}", bar is best)
 
 
-def _second(_rng: Random, record: dict) -> Found | None:
-    bars = sorted(record["bars"], key=lambda bar: -bar["value"])
-    if len({bar["value"] for bar in bars[:3]}) < min(3, len(bars)):
-        return None
-    label, value = bars[1]["label"], bars[1]["value"]
-    replies = f"{label}.", label, f"{label}, with {value}."
-    return _unit_of(record), replies, _first_label(label, record)
-
-
 def _range_of_bars(_rng: Random, record: dict) -> Found:
     """The highest is Lima: 25, the lowest is Oslo: 19. 25 - 19 = 6."""
     low, *_, high = sorted(record["bars"], key=lambda bar: bar["value"])
@@ -718,13 +753,6 @@ def _value_is(rng: Random, record: dict) -> Found:
     return names, *_verdict(_told(bar), said == value)
 
 
-def _value_in_words(rng: Random, record: dict) -> Found:
-    bar = rng.choice(record["bars"])
-    label, value, unit = bar["label"], bar["value"], record["axis"]["label"]
-    replies = str(value), f"{value}.", f"{label}: {value}", f"{value} {unit}.", f"It is {value}."
-    return {"label": label, "things": unit}, replies, number_is(value)
-
-
 def _absent_label(rng: Random, record: dict) -> Found:
     there = _labels_of(record)
     while True:
@@ -742,41 +770,11 @@ def _has_label(rng: Random, record: dict) -> Found:
     return {"label": label} | _unit_of(record), *_verdict(_all_bars(record), there)
 
 
-def _which_bar(rng: Random, record: dict) -> tuple[str, dict]:
-    """Its place in words, and the bar."""
-    bars = record["bars"]
-    index = rng.randrange(len(bars))
-    return "last" if index == len(bars) - 1 else ORDINALS[index][0], bars[index]
-
-
-def _nth_bar(rng: Random, record: dict) -> Found:
-    which, bar = _which_bar(rng, record)
-    label = bar["label"]
-    replies = f"{label}.", label, f"The {which} bar is {label}."
-    return {"which": which}, replies, _only_labels([label], record)
-
-
-def _nth_value(rng: Random, record: dict) -> Found:
-    which, bar = _which_bar(rng, record)
-    reply = f"The {which} is {_told(bar)}."
-    return {"which": which} | _unit_of(record), (reply,), number_is(bar["value"])
-
-
 def _next_bar(rng: Random, record: dict) -> Found:
     labels = _labels_of(record)
     index = rng.randrange(len(labels) - 1)
     truth = _only_labels([labels[index + 1]], record)
     return {"label": labels[index]}, (f"{labels[index + 1]}.",), truth
-
-
-def _with_value(rng: Random, record: dict) -> Found | None:
-    """The bar that has this value; none where another has it too."""
-    bar = rng.choice(record["bars"])
-    label, value = bar["label"], bar["value"]
-    if [one["value"] for one in record["bars"]].count(value) > 1:
-        return None
-    names = {"value": value} | _unit_of(record)
-    return names, (f"{label}.", f"{label} has {value}."), _only_labels([label], record)
 
 
 def _all_values(_rng: Random, record: dict) -> Found:
@@ -795,11 +793,14 @@ CHART_KINDS: Kinds = {
     "ct_count": (6, _bar_count),
     "ct_count_is": (7, _count_is),
     "ct_labels": (12, _labels),
-    "ct_max": (12, _extreme_value, True),
-    "ct_min": (9, _extreme_value, False),
-    "ct_best": (9, _extreme_bar, True),
-    "ct_worst": (8, _extreme_bar, False),
-    "ct_value": (10, _value_in_words),
+    "ct_max": (12, _tell_bar, _highest, _one_value, "The highest is {label}: {value}."),
+    "ct_min": (9, _tell_bar, _lowest, _one_value, "The lowest is {label}: {value}."),
+    "ct_best": (9, _tell_bar, _only_highest, _first_label, "{label}.", "{label}",
+                "{label}, with {value}.", "{label} has the most {things}."),
+    "ct_worst": (8, _tell_bar, _only_lowest, _first_label, "{label}.", "{label}",
+                 "{label}, with {value}.", "{label} has the fewest {things}."),
+    "ct_value": (10, _tell_bar, _any_bar, _one_value, "{value}", "{value}.", "{label}: {value}",
+                 "{value} {things}.", "It is {value}."),
     "ct_colour": (9, _bar_colour),
     "ct_of_colour": (4, _bar_of_colour),
     "ct_same_colour": (3, _same_colour),
@@ -812,11 +813,13 @@ CHART_KINDS: Kinds = {
     "ct_below": (4, _which_beyond, False),
     "ct_higher": (13, _is_higher, True),
     "ct_lower": (5, _is_higher, False),
-    "ct_which": (5, _which_higher),
+    "ct_which": (5, _tell_bar, _higher_of_two, _first_label, "{label}.", "{label}",
+                 "{label} is higher.", "{label}, with {value}."),
     "ct_value_is": (5, _value_is),
     "ct_is_best": (3, _is_extreme, True),
     "ct_is_worst": (2, _is_extreme, False),
-    "ct_second": (2, _second),
+    "ct_second": (2, _tell_bar, _second, _first_label, "{label}.", "{label}",
+                  "{label}, with {value}."),
     "ct_colours": (4, _colours_of_bars),
     "ct_count_above": (8, _count_beyond, True),
     "ct_count_below": (3, _count_beyond, False),
@@ -827,10 +830,11 @@ CHART_KINDS: Kinds = {
     "ct_total": (4, _total_of_bars),
     "ct_count_colour": (3, _count_colour),
     "ct_has": (9, _has_label),
-    "ct_nth": (3, _nth_bar),
-    "ct_nth_value": (3, _nth_value),
+    "ct_nth": (3, _tell_bar, _nth_bar, _one_label, "{label}.", "{label}",
+               "The {which} bar is {label}."),
+    "ct_nth_value": (3, _tell_bar, _nth_bar, _one_value, "The {which} is {label}: {value}."),
     "ct_next": (3, _next_bar),
-    "ct_with_value": (3, _with_value),
+    "ct_with_value": (3, _tell_bar, _bar_of_value, _one_label, "{label}.", "{label} has {value}."),
     "ct_values": (4, _all_values),
     "ct_unit": (9, _tell, "label", holds, "The chart counts {}."),
     "ct_axis_top": (7, _axis_top),

@@ -253,54 +253,47 @@ def ask_glossary(rng: Random, words: Wordings) -> Turn:
 
 # --- small talk ----------------------------------------------------------------------------------
 
+# {section: (how often, a group of words of which a right reply has one, …, the replies)}
 TALK = {
     "hello": (
-        "Hello! Send me a picture or a question.",
-        "Hello! I am the course's pocket model.",
-        "Hi! Show me a picture, a clip or a text.",
-        "Hello! All is well here. What shall we look at?",
+        1, ["hello", "hi"],
+        "Hello! Send me a picture or a question.|Hello! I am the course's pocket model.|"
+        "Hi! Show me a picture, a clip or a text.|Hello! All is well here. What shall we look at?",
     ),
     "who": (
-        "I am the course's pocket model, a very small Qwen3-VL.",
-        "I am the pocket model of this course: a tiny Qwen3-VL that knows only the course's world.",
-        "I am a pocket model: the course's own tiny Qwen3-VL.",
+        2, ["pocket model"],
+        "I am the course's pocket model, a very small Qwen3-VL.|I am the pocket model of this "
+        "course: a tiny Qwen3-VL that knows only the course's world.|I am a pocket model: the "
+        "course's own tiny Qwen3-VL.",
     ),
     "can_do": (
+        2, ["picture", "scene"], ["revers"],
         "I can describe the course's pictures and clips, read text, receipts and charts, reverse "
-        "sentences and explain terms of the course.",
-        "Show me a scene, a receipt, a chart or a clip and ask about it. I also reverse text and "
-        "explain the course's terms.",
-        "I can answer questions about pictures and clips like the course's, read text, and reverse "
-        "sentences. Little else.",
+        "sentences and explain terms of the course.|Show me a scene, a receipt, a chart or a clip "
+        "and ask about it. I also reverse text and explain the course's terms.|I can answer "
+        "questions about pictures and clips like the course's, read text, and reverse sentences. "
+        "Little else.",
     ),
-    "thanks": ("You are welcome!", "You are welcome.", "With pleasure!"),
-    "bye": ("Goodbye!", "Goodbye! See you in the next notebook.", "Bye!"),
-    "human": ("I am no human. I am the course's pocket model, a very small program.",),
-    "feel": ("I am only a small model, and I feel nothing. Show me a picture.",),
-    "course": ("This course is about vision-language models. I am its pocket model.",),
-    "sorry": ("I am only a small model and I make mistakes. Please ask me again.",),
-    "mood": ("Thank you for telling me. I am only a small model. Ask me about a picture.",),
-}
-TALK_KEYS = {
-    "hello": [["hello", "hi"]],
-    "who": [["pocket model"]],
-    "can_do": [["picture", "scene"], ["revers"]],
-    "thanks": [["welcome", "pleasure"]],
-    "bye": [["bye", "goodbye"]],
-    "human": [["no human"], ["pocket model"]],
-    "feel": [["small model"], ["feel nothing"]],
-    "course": [["vision-language models"]],
-    "sorry": [["small model"], ["mistakes"]],
-    "mood": [["small model"], ["thank you for telling"]],
-}
-TALK_KINDS = ("hello", "who", "who", "can_do", "can_do", "thanks", "bye", "human", "human", "feel",
-              "course", "sorry", "mood")  # fmt: skip
+    "thanks": (1, ["welcome", "pleasure"], "You are welcome!|You are welcome.|With pleasure!"),
+    "bye": (1, ["bye", "goodbye"], "Goodbye!|Goodbye! See you in the next notebook.|Bye!"),
+    "human": (2, ["no human"], ["pocket model"],
+              "I am no human. I am the course's pocket model, a very small program."),
+    "feel": (1, ["small model"], ["feel nothing"],
+             "I am only a small model, and I feel nothing. Show me a picture."),
+    "course": (1, ["vision-language models"],
+               "This course is about vision-language models. I am its pocket model."),
+    "sorry": (1, ["small model"], ["mistakes"],
+              "I am only a small model and I make mistakes. Please ask me again."),
+    "mood": (1, ["small model"], ["thank you for telling"],
+             "Thank you for telling me. I am only a small model. Ask me about a picture."),
+}  # fmt: skip
 
 
 def ask_talk(rng: Random, words: Wordings) -> Turn:
-    kind = rng.choice(TALK_KINDS)
-    truth = {"judge": "keys", "all": TALK_KEYS[kind]}
-    return Turn(loosen(rng, words, words.choose(rng, kind)), rng.choice(TALK[kind]), truth)
+    kind = rng.choice([one for one, (often, *_) in TALK.items() for _ in range(often)])
+    _, *groups, replies = TALK[kind]
+    question = loosen(rng, words, words.choose(rng, kind))
+    return Turn(question, rng.choice(listed(replies, "|")), {"judge": "keys", "all": groups})
 
 
 HELD_OUT = 3  # of forms that stand in the code, the last ones are never trained on
