@@ -33,6 +33,7 @@ from helpers.media import image_data_url
 from helpers.media.files import write_data_url
 from media.generator.clip import write_clip
 from pocket_model import samples
+from pocket_model.tasks.turn import write_tool_call
 
 SHAPES = {
     "image": ((512, 288), (448, 288), (288, 448), (384, 384), (320, 320)),
@@ -132,7 +133,7 @@ def ask(client: OpenAI, model: str, wording: str, sample, urls: dict) -> Reply:
     except BadRequestError as error:
         text = f"(the server refused: {error})"
     end = time.monotonic()
-    text += "\n".join(_write_call(*call) for call in calls.values())
+    text += "\n".join(write_tool_call(*call) for call in calls.values())
     score = float(samples.judge(sample, text))
     return Reply(wording, sample, text, score, (first or end) - begin, end - begin, tokens)
 
@@ -141,11 +142,6 @@ def _add_call(calls: dict[int, list[str]], call) -> None:
     parts = calls.setdefault(call.index, ["", ""])
     parts[0] += call.function.name or ""
     parts[1] += call.function.arguments or ""
-
-
-def _write_call(name: str, arguments: str) -> str:
-    """A tool call as the model wrote it, before the server parsed it."""
-    return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
 
 
 def ask_all(

@@ -124,6 +124,35 @@ def _numbers_fit(truth: Truth, reply: str) -> bool:
     return truth.known is None or all(n in (*truth.known, *truth.numbers, 1) for n in said)
 
 
+def _say(claim: str, told: str, plainly: str = "", wrong: str = "") -> dict[str, str]:
+    """The right and a wrong reply to a claim that is so or not; without one, those given."""
+    if not claim:
+        return {"answer": plainly, "wrong": wrong}
+    answer = f"{claim.capitalize()}, {told}." if told else f"{claim.capitalize()}."
+    return {"answer": answer, "says": claim, "wrong": {"yes": "No.", "no": "Yes."}[claim]}
+
+
+def _number(number: int, **names: str) -> Truth:
+    """A number that the reply ends or begins with."""
+    return Truth(str(number), f"{number}.", names, numbers=(number,), wrong=f"{number + 1}.")
+
+
+def _colour(rng: Random, colour: str, claim: str, subject: str, names: dict, **facts) -> Truth:
+    """The colour of the subject; `claim` asks whether it has it, or has another."""
+    other = rng.choice([one for one in COLOURS[:7] if one != colour])
+    names = names | {"colour": other if claim == "no" else colour}
+    said = _say(claim, f"it is {colour}", f"{subject} is {colour}.", f"{subject} is {other}.")
+    facts |= {"vocabulary": COLOURS, "may": (colour,)}
+    return Truth(colour, names=names, need=((colour,),), **said, **facts)
+
+
+def _first_of(right: str, wrong: str, told: str = "{}.", names: dict | None = None,
+              vocabulary: tuple[str, ...] = ()) -> Truth:  # fmt: skip
+    """Which of two, or of the `vocabulary`: the first that the reply names."""
+    return Truth(right, told.format(right), names or {}, ((right,),), may=(right,), first=True,
+                 vocabulary=vocabulary or (right, wrong), wrong=told.format(wrong))  # fmt: skip
+
+
 def unknown(core: str, wrong: str, **names: str) -> Truth:
     return Truth(core, "I do not know that.", names, honest=True, wrong=wrong)
 
@@ -139,20 +168,9 @@ def _single(rng: Random, record: dict, count: int = 1) -> list[dict]:
 
 def colour_of(rng: Random, record: dict, claim: str = "") -> Truth | None:
     for thing in _single(rng, record):
-        name, colour = thing["name"], thing["colour"]
-        other = rng.choice([one for one in COLOURS[:7] if one != colour])
-        names = {"thing": name, "colour": other if claim == "no" else colour}
-        answer = f"The {name} is {colour}."
-        if claim:
-            answer = f"{claim.capitalize()}, it is {colour}."
-        facts = {"vocabulary": COLOURS, "may": (colour,), "scene": record}
-        return Truth(colour, answer, names, ((colour,),), says=claim, **facts,
-                     wrong=_opposite(claim) or f"The {name} is {other}.")  # fmt: skip
+        name = thing["name"]
+        return _colour(rng, thing["colour"], claim, f"The {name}", {"thing": name}, scene=record)
     return None
-
-
-def _opposite(claim: str) -> str:
-    return {"yes": "No.", "no": "Yes.", "": ""}[claim]
 
 
 def count(rng: Random, record: dict, claim: str = "", what: str = "kind") -> Truth | None:
@@ -173,17 +191,15 @@ def count(rng: Random, record: dict, claim: str = "", what: str = "kind") -> Tru
     if claim and number < 2:
         return None
     names["number"] = str(told)
+    said = _say(claim, f"there are {number}", f"There are {number}.", f"There are {number + 2}.")
     if claim:
-        answer = f"{claim.capitalize()}, there are {number}."
-        return Truth(str(number), answer, names, ((str(number),),), says=claim,
-                     wrong=_opposite(claim))  # fmt: skip
-    wrong = f"There are {number + 2}."
-    known = {*record["counts"].values(), *Counter(one["colour"] for one in things).values()}
+        return Truth(str(number), names=names, need=((str(number),),), **said)
     if number == 0:
-        return Truth("0", "There are none.", names, (("no", "none", "zero", "0"),), wrong=wrong,
-                     known=(0,))  # fmt: skip
-    return Truth(str(number), f"There are {number}.", names, numbers=(number,),
-                 known=tuple(known) if what == "all" else (), wrong=wrong)  # fmt: skip
+        said["answer"] = "There are none."
+        return Truth("0", names=names, need=(("no", "none", "zero", "0"),), known=(0,), **said)
+    known = {*record["counts"].values(), *Counter(one["colour"] for one in things).values()}
+    return Truth(str(number), names=names, numbers=(number,),
+                 known=tuple(known) if what == "all" else (), **said)  # fmt: skip
 
 
 def where(rng: Random, record: dict) -> Truth | None:
@@ -205,10 +221,9 @@ def at_side(rng: Random, record: dict, claim: str) -> Truth | None:
         side = thing["place"][0]
         if side != "centre" and is_clear(thing, record["size"]):
             asked = side if claim == "yes" else {"left": "right", "right": "left"}[side]
-            return Truth(side, f"{claim.capitalize()}, it is on the {side}.",
-                         {"thing": thing["name"], "side": asked}, ((side,),), says=claim,
+            return Truth(side, names={"thing": thing["name"], "side": asked}, need=((side,),),
                          vocabulary=("left", "right"), may=(side,),
-                         wrong=_opposite(claim))  # fmt: skip
+                         **_say(claim, f"it is on the {side}"))  # fmt: skip
     return None
 
 
@@ -232,10 +247,10 @@ def present(rng: Random, record: dict, claim: str, of: str = "thing") -> Truth |
     whole = {"thing": name, "both": f"{colour} {name}", "colour": f"{colour} thing"}[of]
     names = {"thing": name, "a_thing": with_article(whole), "things": plural(name),
              "colour": colour}  # fmt: skip
-    answer = f"Yes, there is {with_article(whole)}." if claim == "yes" else f"No, no {whole}."
+    said = _say(claim, f"there is {with_article(whole)}" if claim == "yes" else f"no {whole}")
     alike = [o["name"] for o in record["objects"] if o["colour"] == colour]
     need = (tuple(alike),) if of == "colour" and claim == "yes" else ()
-    return Truth(whole, answer, names, need, says=claim, scene=record, wrong=_opposite(claim))
+    return Truth(whole, names=names, need=need, scene=record, **said)
 
 
 def where_absent(rng: Random, record: dict) -> Truth:
@@ -279,7 +294,7 @@ def relation(rng: Random, record: dict, claim: str) -> Truth | None:
     names = {"left": left["name"], "right": right["name"]}
     if claim == "no":
         names = {"left": right["name"], "right": left["name"]}
-    return Truth(claim, f"{claim.capitalize()}.", names, says=claim, wrong=_opposite(claim))
+    return Truth(claim, names=names, **_say(claim, ""))
 
 
 def further_left(rng: Random, record: dict) -> Truth | None:
@@ -288,8 +303,7 @@ def further_left(rng: Random, record: dict) -> Truth | None:
         return None
     left, right = true.names["left"], true.names["right"]
     names = dict(zip(("thing", "other"), rng.sample((left, right), 2), strict=True))
-    return Truth(left, f"The {left}.", names, ((left,),), vocabulary=(left, right), may=(left,),
-                 first=True, wrong=f"The {right}.")  # fmt: skip
+    return _first_of(left, right, "The {}.", names)
 
 
 def what_is_colour(rng: Random, record: dict) -> Truth | None:
@@ -333,8 +347,7 @@ def same_colour(rng: Random, record: dict, claim: str) -> Truth | None:
     if not pair or (pair[0]["colour"] == pair[1]["colour"]) != (claim == "yes"):
         return None
     names = {"thing": pair[0]["name"], "other": pair[1]["name"]}
-    return Truth(claim, f"{claim.capitalize()}.", names, says=claim, scene=record,
-                 wrong=_opposite(claim))  # fmt: skip
+    return Truth(claim, names=names, scene=record, **_say(claim, ""))
 
 
 def most_of(rng: Random, record: dict) -> Truth | None:
@@ -352,10 +365,10 @@ def text_on(rng: Random, record: dict, name: str, claim: str = "") -> Truth | No
         return None
     text = found[0]["text"]
     other = str(int(text) % 99 + 1) if name == "bus" else "OTHER STREET"
-    answer = f"{claim.capitalize()}, it is {text}." if claim else f"It says {text}."
     numbers = (float(text),) if name == "bus" and not claim else ()
-    return Truth(text, answer, {"text": other if claim == "no" else text}, ((text,),), says=claim,
-                 numbers=numbers, wrong=_opposite(claim) or f"It says {other}.")  # fmt: skip
+    said = _say(claim, f"it is {text}", f"It says {text}.", f"It says {other}.")
+    names = {"text": other if claim == "no" else text}
+    return Truth(text, names=names, need=((text,),), numbers=numbers, **said)
 
 
 def unknown_scene(rng: Random, record: dict) -> Truth:
@@ -378,8 +391,8 @@ def amount(rng: Random, record: dict, what: str, claim: str = "") -> Truth:
     """A number that is printed; of an item, where `what` says so."""
     item = rng.choice(record["items"])
     values = {"price": item["printed"], "quantity": str(item["quantity"]),
-             "items": str(len(record["items"])), "number": record["number"],
-             "percent": str(record["tax_percent"])}  # fmt: skip
+              "items": str(len(record["items"])), "number": record["number"],
+              "percent": str(record["tax_percent"])}  # fmt: skip
     value = values.get(what) or record["printed"][what]
     right = (float(value),)
     if what == "items":  # how many lines, or how many pieces
@@ -388,10 +401,10 @@ def amount(rng: Random, record: dict, what: str, claim: str = "") -> Truth:
         right += (item["unit_cents"] / 100,)
     near = f"{float(value) + 3:.2f}" if "." in value else str(int(value) + 3)
     names = {"item": item["name"].lower(), "value": near if claim == "no" else value}
+    said = _say(claim, f"it is {value}", value, "7654321")
     if claim:
-        return Truth(value, f"{claim.capitalize()}, it is {value}.", names, ((value,),),
-                     says=claim, wrong=_opposite(claim))  # fmt: skip
-    return Truth(value, value, names, numbers=right, known=_amounts(record), wrong="7654321")
+        return Truth(value, names=names, need=((value,),), **said)
+    return Truth(value, names=names, numbers=right, known=_amounts(record), **said)
 
 
 def bought(rng: Random, record: dict) -> Truth:
@@ -410,21 +423,18 @@ def bought_item(rng: Random, record: dict, claim: str) -> Truth:
     taken = " ".join(names)
     free = [one for one in (*GOODS, *MORE_GOODS) if one not in taken]
     item = rng.choice(names if claim == "yes" else free)
-    return Truth(item, f"{claim.capitalize()}.", {"item": item.lower()}, says=claim,
-                 wrong=_opposite(claim))  # fmt: skip
+    return Truth(item, names={"item": item.lower()}, **_say(claim, ""))
 
 
 def extreme_item(rng: Random, record: dict, most: bool) -> Truth | None:
     """The cheapest or dearest item, where the line's price and the unit's agree on it."""
-    names = [one["name"] for one in record["items"]]
+    names = tuple(one["name"] for one in record["items"])
     found = {(max if most else min)(record["items"], key=lambda one: one[key])["name"]
              for key in ("cents", "unit_cents")}  # fmt: skip
     if len(found) > 1 or len(names) < 2:
         return None
     (name,) = found
-    other = next(one for one in names if one != name)
-    return Truth(name, f"{name}.", {}, ((name,),), vocabulary=tuple(names), may=(name,),
-                 first=True, wrong=f"{other}.")  # fmt: skip
+    return _first_of(name, next(one for one in names if one != name), vocabulary=names)
 
 
 def when(rng: Random, record: dict) -> Truth:
@@ -446,16 +456,11 @@ def shop(rng: Random, record: dict, claim: str = "") -> Truth:
     asked = rng.choice([one for one in ("Moon Cafe", "Oak Kiosk") if one.upper() != name])
     if claim == "yes":
         asked = name.title()
-    answer = f"{claim.capitalize()}, it is {name}." if claim else f"The shop is {name}."
-    return Truth(name, answer, {"shop": asked}, ((name,),), says=claim,
-                 wrong=_opposite(claim) or "The shop is SUN KIOSK.")  # fmt: skip
+    said = _say(claim, f"it is {name}", f"The shop is {name}.", "The shop is SUN KIOSK.")
+    return Truth(name, names={"shop": asked}, need=((name,),), **said)
 
 
 # --- charts --------------------------------------------------------------------------------------
-
-
-def _bar(rng: Random, record: dict) -> dict:
-    return rng.choice(record["bars"])
 
 
 def _chart_numbers(record: dict) -> tuple[float, ...]:
@@ -482,20 +487,17 @@ def chart_number(rng: Random, record: dict, what: str, claim: str = "") -> Truth
              "high": high["label"], "low": low["label"],
              "limit": str(limit)}  # fmt: skip
     names["value"] = str(number + (rng.randint(2, 9) if claim == "no" else 0))
-    known = (*_chart_numbers(record), limit, -low["value"])
+    said = _say(claim, f"it is {number}", f"It is {number}.", f"It is {number + 2}.")
     if claim:
-        return Truth(str(number), f"{claim.capitalize()}, it is {number}.", names,
-                     ((str(number),),), says=claim, wrong=_opposite(claim))  # fmt: skip
-    return Truth(str(number), f"It is {number}.", names, numbers=(number,), known=known,
-                 wrong=f"It is {number + 2}.")  # fmt: skip
+        return Truth(str(number), names=names, need=((str(number),),), **said)
+    known = (*_chart_numbers(record), limit, -low["value"])
+    return Truth(str(number), names=names, numbers=(number,), known=known, **said)
 
 
 def extreme_bar(rng: Random, record: dict, most: bool) -> Truth:
     bars = sorted(record["bars"], key=lambda one: one["value"], reverse=most)
-    label, labels = bars[0]["label"], tuple(one["label"] for one in bars)
-    return Truth(label, f"{label}.", {"unit": record["axis"]["label"]}, ((label,),),
-                 vocabulary=labels, may=(label,), first=True,
-                 wrong=f"{bars[1]['label']}.")  # fmt: skip
+    labels = tuple(one["label"] for one in bars)
+    return _first_of(*labels[:2], names={"unit": record["axis"]["label"]}, vocabulary=labels)
 
 
 def higher_of(rng: Random, record: dict, claim: str = "") -> Truth:
@@ -506,10 +508,8 @@ def higher_of(rng: Random, record: dict, claim: str = "") -> Truth:
         pair = rng.sample(pair, 2)
     names = {"label": pair[0]["label"], "other": pair[1]["label"], "unit": record["axis"]["label"]}
     if claim:
-        return Truth(claim, f"{claim.capitalize()}.", names, says=claim, wrong=_opposite(claim))
-    label = high["label"]
-    return Truth(label, f"{label}.", names, ((label,),), vocabulary=(label, low["label"]),
-                 may=(label,), first=True, wrong=f"{low['label']}.")  # fmt: skip
+        return Truth(claim, names=names, **_say(claim, ""))
+    return _first_of(high["label"], low["label"], names=names)
 
 
 def labels_of(rng: Random, record: dict) -> Truth:
@@ -521,19 +521,14 @@ def labels_of(rng: Random, record: dict) -> Truth:
 def bar_colour(rng: Random, record: dict, claim: str = "") -> Truth | None:
     if any(one["label"].lower() in COLOURS for one in record["bars"]):
         return None
-    bar = _bar(rng, record)
-    colour = bar["colour"]
-    other = rng.choice([one for one in COLOURS[:7] if one != colour])
-    names = {"label": bar["label"], "colour": other if claim == "no" else colour}
-    answer = f"{claim.capitalize()}, it is {colour}." if claim else f"It is {colour}."
-    return Truth(colour, answer, names, ((colour,),), says=claim, vocabulary=COLOURS,
-                 may=(colour,), wrong=_opposite(claim) or f"It is {other}.")  # fmt: skip
+    bar = rng.choice(record["bars"])
+    return _colour(rng, bar["colour"], claim, "It", {"label": bar["label"]})
 
 
 def label_there(rng: Random, record: dict, claim: str) -> Truth:
-    label = _bar(rng, record)["label"] if claim == "yes" else rng.choice(("Zoe", "Berlin", "Rice"))
-    return Truth(label, f"{claim.capitalize()}.", {"label": label}, says=claim,
-                 wrong=_opposite(claim))  # fmt: skip
+    there = claim == "yes"
+    label = rng.choice(record["bars"])["label"] if there else rng.choice(("Zoe", "Berlin", "Rice"))
+    return Truth(label, names={"label": label}, **_say(claim, ""))
 
 
 def unit(rng: Random, record: dict) -> Truth:
@@ -562,17 +557,11 @@ def one_line(rng: Random, record: dict, index: int) -> Truth | None:
 
 
 def line_count(rng: Random, record: dict) -> Truth:
-    number = len(record["lines"])
-    return Truth(str(number), f"{number}.", {}, numbers=(number,), wrong=f"{number + 1}.")
+    return _number(len(record["lines"]))
 
 
 def plain(rng: Random, record: dict, claim: str = "") -> Truth:
-    colour = record["colour"]
-    other = rng.choice([one for one in COLOURS[:7] if one != colour])
-    names = {"colour": other if claim == "no" else colour}
-    answer = f"{claim.capitalize()}, it is {colour}." if claim else f"It is {colour}."
-    return Truth(colour, answer, names, ((colour,),), says=claim, vocabulary=COLOURS,
-                 may=(colour,), wrong=_opposite(claim) or f"It is {other}.")  # fmt: skip
+    return _colour(rng, record["colour"], claim, "It", {})
 
 
 def nothing(rng: Random, record: dict) -> Truth:
@@ -597,8 +586,7 @@ def letters(rng: Random, record: dict, first: bool | None = None) -> Truth:
     """How many letters a word has, or its first or last one."""
     word = rng.choice(WORDS)
     if first is None:
-        return Truth(str(len(word)), f"{len(word)}.", {"word": word}, numbers=(len(word),),
-                     wrong=f"{len(word) + 1}.")  # fmt: skip
+        return _number(len(word), word=word)
     letter = word[0] if first else word[-1]
     ways = (letter.upper(), f"'{letter}'", f'"{letter}"', f"{letter}.")
     return Truth(letter, letter.upper(), {"word": word}, (ways,), wrong="Q")
@@ -617,8 +605,7 @@ def arithmetic(rng: Random, record: dict, sign: str) -> Truth:
     if sign == "-":
         one = other + one
     number = {"+": one + other, "-": one - other, "*": one * other}[sign]
-    return Truth(str(number), f"{number}.", {"one": str(one), "other": str(other)},
-                 numbers=(number,), wrong=f"{number + 1}.")  # fmt: skip
+    return _number(number, one=str(one), other=str(other))
 
 
 def talk(*need: str, answer: str) -> Callable[[Random, dict], Truth]:

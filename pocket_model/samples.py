@@ -5,7 +5,7 @@ reply is right. TASKS says what there is, and how often each is drawn.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from pocket_model.tasks import (
     charts,
     clips,
     copying,
+    crops,
     pairs,
     paper_talk,
     printed,
@@ -29,7 +30,7 @@ from pocket_model.tasks import (
     words_talk,
 )
 from pocket_model.tasks.judging import judge_reply
-from pocket_model.tasks.turn import Turn, to_tool_json, write_signature
+from pocket_model.tasks.turn import Turn, to_tool_json, write_signature, write_tool_call
 from pocket_model.tasks.wordings import Wordings
 
 Shape = tuple[int, ...]  # (width, height); a clip's may be (frames, width, height)
@@ -162,7 +163,7 @@ FAMILIES: dict[str, dict[str, Family]] = {
         "scene": Family(44, scenes.draw_scene_picture, SCENE_ASKS),
         "fill": Family(2, scenes.draw_fill_picture, FILL_ASKS, most=3),
         "text": Family(13, printed.draw_text_picture, TEXT_PICTURE_ASKS, most=4),
-        "crop": Family(5, paper_talk.draw_crop_picture, paper_talk.CROP_ASKS, most=2),
+        "crop": Family(5, crops.draw_crop_picture, crops.CROP_ASKS, most=2),
         "receipt": Family(20, receipts.draw_receipt_picture, RECEIPT_ASKS),
         "chart": Family(13, charts.draw_chart_picture, CHART_ASKS),
         "strange": Family(7, strange.draw_strange_picture, strange.STRANGE_ASKS, most=4),
@@ -295,7 +296,8 @@ def _ask(
     factors: Mapping[str, float],
 ) -> list[Turn]:
     """The question of `task`, then others whose answers it does not tell; none if it cannot be."""
-    first = next(filter(None, (family.asks[task][1](rng, record, words) for _ in range(4))), None)
+    tries = (_put(family.asks, task, rng, record, words) for _ in range(4))
+    first = next(filter(None, tries), None)
     if first is None:
         return []
     turns = [first]
@@ -303,12 +305,18 @@ def _ask(
     for name in rng.choices(names, weights, k=3 * wanted):
         if len(turns) >= wanted or _stands_alone(first):
             break
-        turn = family.asks[name][1](rng, record, words)
+        turn = _put(family.asks, name, rng, record, words)
         if turn and not _stands_alone(turn) and not any(_is_like(turn, other) for other in turns):
             turns.append(turn)
     if rng.random() < 0.75:
         turns.sort(key=lambda turn: turn.task in TELLING)
     return turns
+
+
+def _put(asks: Mapping[str, tuple], task: str, *given) -> Turn | None:
+    """The question of a task, under its name, or None if it cannot be put."""
+    turn = asks[task][1](*given)
+    return turn and replace(turn, task=task)
 
 
 def _weigh(asks: Mapping[str, tuple], factors: Mapping[str, float]) -> tuple[list, list]:
@@ -328,10 +336,10 @@ def _is_like(one: Turn, other: Turn) -> bool:
 def _ask_text(
     rng: Random, words: Wordings, task: str, wanted: int, factors: Mapping[str, float]
 ) -> list[Turn]:
-    turns = [TEXT_ASKS[task][1](rng, words)]
+    turns = [_put(TEXT_ASKS, task, rng, words)]
     names, weights = _weigh(TEXT_ASKS, factors)
     while len(turns) < wanted and not _stands_alone(turns[0]):
-        turn = TEXT_ASKS[rng.choices(names, weights)[0]][1](rng, words)
+        turn = _put(TEXT_ASKS, rng.choices(names, weights)[0], rng, words)
         if not _stands_alone(turn):
             turns.append(turn)
     return turns
@@ -440,9 +448,7 @@ def _assistant_text(message: dict) -> str:
         if not isinstance(arguments, str):
             arguments = to_tool_json(arguments)
         text += "\n" if text or index else ""
-        text += (
-            f'<tool_call>\n{{"name": "{function["name"]}", "arguments": {arguments}}}\n</tool_call>'
-        )
+        text += write_tool_call(function["name"], arguments)
     return text
 
 

@@ -73,14 +73,7 @@ def draw_sample(rng: Random, kind: str, shape: tuple[int, int] | None, **_) -> S
     if kind == "text":
         return Sample(kind, (), f"Reverse {names[0]}.", names[0][::-1])
     width, height = shape
-    grounds = [
-        rng.randint(
-            0,
-            60,
-        )
-        + np.zeros((height, width, 3), np.uint8)
-        for _ in names
-    ]
+    grounds = [rng.randint(0, 60) + np.zeros((height, width, 3), np.uint8) for _ in names]
     for ground, name in zip(grounds, names, strict=True):
         ground[8 : height - 16, 16:] = COLOURS[name]
     if kind == "image":

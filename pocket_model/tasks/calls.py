@@ -8,13 +8,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
 from string import Template
 
 from pocket_model.tasks import charts, receipts, scenes
+from pocket_model.tasks.judging import has_one, holds
 from pocket_model.tasks.printed import COMMON
 from pocket_model.tasks.talks import ONES, ask_name_one
 from pocket_model.tasks.texts import (
@@ -28,7 +29,13 @@ from pocket_model.tasks.texts import (
     ask_unknown,
     listed,
 )
-from pocket_model.tasks.turn import Turn, capital, with_article, write_signature
+from pocket_model.tasks.turn import (
+    Turn,
+    capital,
+    with_article,
+    write_signature,
+    write_tool_call,
+)
 from pocket_model.tasks.wordings import Wordings, make_choices, vary
 from pocket_model.tasks.words_talk import (
     ask_name_some,
@@ -47,11 +54,11 @@ REPLIES_NO_TOOL = (
     "I do not know. No tool here fits.",
     "I cannot do that: I have no tool for it.",
 )
-Ask = Callable[[Random, dict, Wordings], Turn | None]
 # A domain: "@name group: verbs; nouns; what it does; result=kind", then a line for each argument
 # (letter, names, kind), then its requests: "-" what one asks to be done, "?" a question or
-# anything that stands alone.
+# anything that stands alone. "@!" is never trained on, "@%" is called with what a picture holds.
 DOMAINS = Path(__file__).with_name("tool_domains.txt")
+GROUPS = Path(__file__).with_name("tool_groups.txt")
 
 
 @dataclass(frozen=True)
@@ -78,13 +85,13 @@ class Domain:
 
 @cache
 def read_domains() -> dict[str, tuple[Domain, ...]]:
-    """{"train": domains, "held_out": those never trained on}."""
-    found: dict[str, list[Domain]] = {"train": [], "held_out": []}
+    """{"train": domains, "held_out": those never trained on, "picture": those for a picture}."""
+    found: dict[str, list[Domain]] = {"train": [], "held_out": [], "picture": []}
     text = DOMAINS.read_text(encoding="utf-8").replace("\n  ", " ")  # a line that goes on
     for block in re.split(r"^@", text, flags=re.MULTILINE)[1:]:
         head, *lines = block.strip().splitlines()
         titles, rest = head.split(":", 1)
-        name, group = titles.lstrip("!").split()
+        name, group = titles.lstrip("!%").split()
         verbs, nouns, does, result = (part.strip() for part in rest.split(";"))
         slots, forms = {}, []
         for line in lines:
@@ -97,8 +104,19 @@ def read_domains() -> dict[str, tuple[Domain, ...]]:
         key, kind = result.split("=")
         domain = Domain(name, group, tuple(verbs.split()), tuple(nouns.split()), does,
                         (key, kind), slots, tuple(forms))  # fmt: skip
-        found["held_out" if head[0] == "!" else "train"].append(domain)
+        found[{"!": "held_out", "%": "picture"}.get(head[0], "train")].append(domain)
     return {which: tuple(domains) for which, domains in found.items()}
+
+
+@cache
+def read_sets(name: str) -> list[set[str]]:
+    """The sets of groups under this name in tool_groups.txt."""
+    text = GROUPS.read_text(encoding="utf-8").replace("\n  ", " ")
+    return [set(groups.split()) for groups in re.findall(rf"^{name}: (.*)$", text, re.MULTILINE)]
+
+
+def read_groups(name: str) -> set[str]:
+    return set().union(*read_sets(name))
 
 
 # --- domains made up on the spot -----------------------------------------------------------------
@@ -258,6 +276,26 @@ def _make_person(rng: Random) -> str:
     return rng.choice(NAMES) if rng.random() < 0.5 else capital(make_word(rng))
 
 
+class Number(str):
+    """A number as it is written, so that 12.30 is copied as 12.30."""
+
+    __slots__ = ()
+
+
+def _make_decimal(rng: Random, negative: float) -> Number:
+    roll = rng.random()
+    sign = "-" if rng.random() < negative else ""
+    whole = str(rng.randint(0, 99) if roll < 0.7 else rng.randint(100, 5000))
+    part = "" if rng.random() < 0.35 else f".{rng.randint(1, 9)}" if roll < 0.6 else (
+        f".{rng.randint(0, 9)}{rng.randint(1, 9)}")  # fmt: skip
+    return Number(sign + whole + part) if sign + whole != "-0" or part else Number("0")
+
+
+def _make_money(rng: Random) -> Number:
+    whole = str(rng.randint(1, rng.choice((20, 100, 2000))))
+    return Number(whole if rng.random() < 0.4 else f"{whole}.{rng.randint(0, 99):02}")
+
+
 MAKERS: dict[str, Callable[[Random], object]] = {
     "city": lambda rng: rng.choice(CITIES) if rng.random() < 0.4 else capital(make_word(rng)),
     "place": _make_place,
@@ -278,7 +316,7 @@ MAKERS: dict[str, Callable[[Random], object]] = {
     "int": lambda rng: rng.randint(2, rng.choice((50, 99, 500, 9999))),
     "dec": lambda rng: _make_decimal(rng, 0.25),
     "neg": lambda rng: _make_decimal(rng, 0.6),
-    "money": lambda rng: _make_money(rng),
+    "money": _make_money,
     "time": lambda rng: f"{rng.randint(0, 23)}:{rng.randint(0, 59):02}",
     "date": _make_date,
     "day": lambda rng: rng.choice(DAYS),
@@ -304,26 +342,6 @@ MAKERS: dict[str, Callable[[Random], object]] = {
 }
 
 
-def _make_decimal(rng: Random, negative: float) -> "Number":
-    roll = rng.random()
-    sign = "-" if rng.random() < negative else ""
-    whole = str(rng.randint(0, 99) if roll < 0.7 else rng.randint(100, 5000))
-    part = "" if rng.random() < 0.35 else f".{rng.randint(1, 9)}" if roll < 0.6 else (
-        f".{rng.randint(0, 9)}{rng.randint(1, 9)}")  # fmt: skip
-    return Number(sign + whole + part) if sign + whole != "-0" or part else Number("0")
-
-
-def _make_money(rng: Random) -> "Number":
-    whole = str(rng.randint(1, rng.choice((20, 100, 2000))))
-    return Number(whole if rng.random() < 0.4 else f"{whole}.{rng.randint(0, 99):02}")
-
-
-class Number(str):
-    """A number as it is written, so that 12.30 is copied as 12.30."""
-
-    __slots__ = ()
-
-
 def _make_value(rng: Random, slot: Slot) -> tuple[object, str]:
     """A value, and what the request calls it."""
     if slot.kind.startswith("enum:"):
@@ -341,11 +359,8 @@ def write_value(value: object) -> str:
 
 
 def write_call(name: str, arguments: dict[str, object]) -> str:
-    """A call as the template writes it, its numbers as in the request."""
-    return (
-        f'<tool_call>\n{{"name": {json.dumps(name)}, "arguments": {write_arguments(arguments)}}}\n'
-        "</tool_call>"
-    )
+    """A call with its numbers as in the request."""
+    return write_tool_call(name, write_arguments(arguments))
 
 
 def write_arguments(arguments: dict[str, object]) -> str:
@@ -536,109 +551,9 @@ def _other_domains(rng: Random, avoid: set[str], count: int) -> list[Domain]:
     return found
 
 
-# Groups whose requests another group's tool might serve as well.
-NEAR = (
-    {"notes", "todo", "reminders", "calendar", "shopping", "diary", "lists", "timer", "alarm"},
-    {"mail", "chat", "phone", "post", "contacts", "contacts2", "bank", "notes"},
-    {"weather", "home", "cold", "clock", "clock2", "snow", "plants2", "sauna"},
-    {"travel", "travel2", "maps", "maps2", "maps3", "bikes", "taxi", "sea", "parking2", "car"},
-    {"prices", "stock", "shares", "money", "money2", "shopping", "orders", "orders2", "wool"},
-    {"music", "sound", "lists", "tv", "tv2", "tv3", "tickets", "words4", "library", "news2"},
-    {"math", "math2", "math3", "units", "units2", "money", "cooking2", "codes2"},
-    {"words", "words2", "words3", "words4", "news", "news2", "web", "library", "library3"},
-    {"files", "files2", "files3", "files4", "printing", "printing2", "notes2", "photos", "web"},
-    {"fitness", "fitness2", "fitness3", "health", "health2", "hours", "diary", "pets2", "bees",
-     "blood", "meter", "games3"},
-    {"light", "home", "home2", "clean", "cold", "baking", "lift", "gate"},
-    {"pets", "pets2", "pets3", "health2", "plants", "plants2", "fish"},
-    {"games", "games2", "games3", "chess", "sports", "sports2"},
-    {"hotels", "tables", "tickets", "museum", "pizza", "coffee", "cooking", "pets3"},
-    {"ops", "ops2", "ops3", "ops4", "users", "users2", "files", "web", "web2"},
-    {"library", "library2", "library3", "words2", "news", "news2", "school"},
-    {"stars", "photos", "home2", "web", "news2", "tv2", "maps", "maps2"},
-    {"travel", "clock", "clock2", "water", "sea", "bins"},
-    {"votes", "roll", "contacts2", "games3", "news2", "users", "choir", "contacts"},
-    {"parking", "gate", "car", "car2"},
-    {"flight_status", "train_delay", "travel", "travel2", "plane_seat", "visa", "luggage"},
-    {"luggage", "lost", "orders", "tractor", "badge", "card"},
-    {"rental_car", "taxi", "scooter", "bikes", "car", "breakdown", "garage", "parking"},
-    {"camping", "hotels", "flat", "tables", "meeting_room", "desk", "fishing"},
-    {"traffic", "maps", "maps2", "parking2", "pothole", "street_lamp", "toll", "web_search"},
-    {"toll", "parking", "fine", "bank", "donate", "pocket_money", "expense", "savings", "budget",
-     "invoices", "money", "loan", "payslip"},
-    {"opening", "maps2", "canteen", "calendar2", "night_pharmacy", "cinema"},
-    {"announce", "chat", "words4", "sound", "mail", "social", "mute", "quiet"},
-    {"fan", "home", "air", "sun", "weather", "moon", "clock2", "stars", "boiler", "cold", "snow",
-     "sauna", "baking", "clock", "smoke", "leak"},
-    {"fridge", "shopping", "nutrition", "allergy", "cooking_help", "cooking", "cooking2", "wine",
-     "delivery", "pizza", "food_log", "cold", "canteen", "tables", "coffee", "drink"},
-    {"dishwasher", "clean", "chore", "mower", "garden", "plants", "plants2", "water"},
-    {"guest_code", "door", "badge", "api_key", "codes", "password", "users", "gate"},
-    {"milk", "eggs", "harvest", "bees", "meter", "drink", "food_log", "sample", "sowing",
-     "fitness3", "hours", "pets", "feed", "fish"},
-    {"feed", "shopping", "orders", "pets", "screws", "fabric", "wool", "product", "game_shop"},
-    {"vaccinate", "vaccine", "health", "health2", "pets3", "prescription", "night_pharmacy"},
-    {"grain", "prices", "shares", "crypto", "money2", "stock", "product"},
-    {"leave", "sick", "absence", "shift", "calendar", "calendar2", "hours", "school", "desk"},
-    {"meeting_room", "tables", "calendar", "desk", "parents", "tutor", "tennis", "gym_class",
-     "health2", "babysitter", "museum"},
-    {"approve", "merge", "review", "todo2", "votes", "users4"},
-    {"customer", "contacts", "contacts2", "users3", "complaint", "users2", "notes", "mail"},
-    {"shelf", "orders", "files3", "sample", "stock"},
-    {"courier", "taxi", "orders", "post", "delivery", "ambulance", "breakdown", "handyman"},
-    {"mute", "sound", "record", "sound_recorder", "tv_record", "screenshot", "camera",
-     "quiet", "photos", "printing2"},
-    {"tests", "lint", "files", "code_search", "text_count", "summary", "spelling", "notes2",
-     "review"},
-    {"branch", "merge", "deploy", "rollback", "package", "ops", "ops2", "container", "cron",
-     "db", "flag", "files4", "undo", "env"},
-    {"disk", "cpu", "ops2", "ops3", "ops4", "container", "mobile"},
-    {"certificate", "web", "web2", "trademark", "web_search"},
-    {"cron", "alarm", "reminders", "timer", "stopwatch", "metronome", "sleep", "clock", "quiet"},
-    {"element", "news2", "words2", "country", "country2", "mountain", "web_search", "quotes",
-     "citation", "news", "library", "words5"},
-    {"centrifuge", "kiln", "baking", "dishwasher", "clean", "timer", "boiler", "sauna"},
-    {"plot", "math", "math2", "math3", "paint", "loan", "fitness4", "date_count", "units"},
-    {"homework", "todo", "notes", "exam", "reminders", "calendar", "calendar2", "school2",
-     "flashcard"},
-    {"exam", "fixtures", "court", "concerts", "sports", "sports2", "events", "birthday",
-     "calendar2", "date_count", "tv2", "cinema", "lottery"},
-    {"flashcard", "words", "words2", "words5", "spelling", "quiz", "words3", "page_language"},
-    {"quiz", "games2", "story", "jokes", "games", "hint", "chess", "savegame", "quotes"},
-    {"tournament", "race", "users", "guild", "choir", "volunteer", "votes", "roll", "contacts",
-     "social_follow", "newsletter", "games3"},
-    {"registration", "dog_tax", "parking", "gate", "residence", "garage", "users"},
-    {"trademark", "users", "words2", "package", "news2"},
-    {"heart", "health", "blood", "fitness", "fitness2", "fitness3", "fitness4", "sleep"},
-    {"chord", "lyrics", "music", "concerts", "podcast", "radio", "music_note", "tv", "tv2", "tv3",
-     "cinema", "tickets", "tv_record", "citation", "sound", "lists", "library", "events"},
-    {"screws", "fabric", "wool", "paint", "maker", "laser", "orders2", "orders3", "shopping"},
-    {"resize", "blur", "trim", "subtitles", "convert_file", "zip", "social", "files", "files2",
-     "files3", "files4", "files5", "files6", "files7", "photos", "photos2", "printing", "summary",
-     "text_count", "words", "maker", "laser"},
-    {"savings", "gift", "shopping", "product", "prices", "orders", "orders2", "orders3"},
-    {"card", "badge", "phone", "bank", "lost"},
-    {"birthday", "calendar", "reminders", "contacts2", "date_name"},
-    {"clock3", "clock", "clock2", "maps3", "travel", "travel2", "date_count", "date_name"},
-    {"undo", "savegame", "files2", "calendar3"},
-    {"display", "display2", "light", "torch", "page_language", "home"},
-    {"bluetooth", "web2", "sound", "mobile", "car2"},
-    {"ambulance", "breakdown", "handyman", "home2", "smoke", "leak", "clean", "phone"},
-    {"users3", "users4", "password", "users2", "todo2", "orders", "orders3", "bank"},
-    {"product", "product_review", "tv3", "stock", "prices"},
-    {"lottery", "stars_sign", "moon", "games", "news"},
-    {"social_block", "social_follow", "guild", "mail2", "users", "chat"},
-    {"residence", "contacts", "maps", "taxi"},
-    {"job_search", "flat", "handyman", "web_search", "events", "maps2"},
-    {"web_search", "notes2", "library", "library3", "words2", "news", "wine", "country", "web"},
-    {"camera", "home2", "social"},
-    {"newsletter", "mail", "contacts", "password"},
-)  # fmt: skip
-
-
 def _alike(group: str) -> set[str]:
     """The groups that a request of this group might mean as well, and itself."""
-    return {group}.union(*(near for near in NEAR if group in near))
+    return {group}.union(*(near for near in read_sets("near") if group in near))
 
 
 COUNTS = (1, 2, 2, 3, 3, 4, 5, 5, 6)
@@ -734,7 +649,7 @@ def ask_tool_call(rng: Random, words: Wordings) -> Turn:
     made = make_request(rng, words)
     reply = write_call(made.name, made.arguments)
     truth = {"judge": "call", "is": true_call(made.name, made.arguments)}
-    return Turn("tool_call", made.question, reply, truth, _before(rng), tuple(made.tools))
+    return Turn(made.question, reply, truth, _before(rng), tuple(made.tools))
 
 
 LISTED = ("city", "place", "person", "fullname", "team", "plant", "room", "digits", "code", "thing",
@@ -773,7 +688,7 @@ def ask_tool_two(rng: Random, words: Wordings) -> Turn:
         return ask_tool_two(rng, words)
     reply = "\n".join(write_call(*call) for call in calls)
     truth = {"judge": "calls", "is": [true_call(*call) for call in calls]}
-    return Turn("tool_two", question, reply, truth, _before(rng), tuple(tools))
+    return Turn(question, reply, truth, _before(rng), tuple(tools))
 
 
 def ask_tool_none(rng: Random, words: Wordings) -> Turn:
@@ -784,7 +699,7 @@ def ask_tool_none(rng: Random, words: Wordings) -> Turn:
         tools = _some_tools(rng, avoid)
         plain = rng.choice(asks)(rng, words)
         truth = {"judge": "no_call", "then": plain.truth}
-        return Turn("tool_none", plain.question, plain.reply, truth, _before(rng), tools)
+        return Turn(plain.question, plain.reply, truth, _before(rng), tools)
     if roll < 0.7:  # the same things, another wish
         family = _make_family(rng, words.which, rng.choice((2, 3, 4)))
         (domain, names), *others = family
@@ -796,25 +711,15 @@ def ask_tool_none(rng: Random, words: Wordings) -> Turn:
         tools = _some_tools(rng, _alike(domain.group))
     truth = {"judge": "no_call", "then": {"judge": "unknown"}}
     reply = rng.choice(REPLIES_NO_TOOL)
-    return Turn("tool_none", question, reply, truth, _before(rng), tools)
+    return Turn(question, reply, truth, _before(rng), tools)
 
 
 PLAIN_ASKS = (ask_reverse, ask_glossary, ask_glossary, ask_talk, ask_talk, ask_name_one, ask_sum,
               ask_sum_talk, ask_word_reverse, ask_name_some, ask_spell)  # fmt: skip
-PLAIN_AVOID = {"math", "math2", "math3", "words", "words2", "words3", "words4", "news2", "notes",
-               "notes2", "web", "library", "library3", "codes", "codes2", "games",
-               "words5", "spelling", "text_count", "citation", "summary", "quiz", "flashcard",
-               "story", "quotes", "jokes", "element", "country", "country2", "date_count",
-               "date_name", "web_search", "plot"}  # fmt: skip
+PLAIN_AVOID = read_groups("plain")
 # Questions about the world, and the tools that might well answer one of them.
 WORLD_ASKS = (ask_unknown, ask_unknown_talk)
-WORLD_AVOID = {
-    one.group for one in read_domains()["train"]
-} - {"bank", "bikes", "light", "clean", "door", "home2", "stock", "orders", "orders2", "parking",
-     "files2", "files3", "files4", "printing", "printing2", "photos2", "library2", "pets", "pets2",
-     "plants", "plants2", "fitness", "fitness3", "health", "games3", "ops", "ops2", "ops3", "ops4",
-     "users", "users2", "car2", "votes", "meter", "invoices", "hours", "blinds", "cold", "todo2",
-     "calendar3", "school2"}  # fmt: skip
+WORLD_AVOID = {one.group for one in read_domains()["train"]} - read_groups("apart")
 
 
 def _some_tools(rng: Random, avoid: set[str]) -> tuple[dict, ...]:
@@ -854,7 +759,7 @@ def ask_tool_result(rng: Random, words: Wordings) -> Turn:
         {"role": "tool", "tool_call_id": called["id"], "content": content},
     )
     judged = {"judge": "no_call", "then": truth}
-    return Turn("tool_result", "", reply, judged, before, tuple(made.tools))
+    return Turn("", reply, judged, before, tuple(made.tools))
 
 
 def _make_result(rng: Random, key: str, kind: str, made: Request) -> tuple[str, str, dict]:
@@ -871,7 +776,7 @@ def _make_result(rng: Random, key: str, kind: str, made: Request) -> tuple[str, 
         told = {key: word}, {"ok": True}, {"success": True}, {"result": word}, word
         content = rng.choice(told)
         content = content if content == word else json.dumps(content)
-        return content, rng.choice(("Done.", "That is done.")), {"judge": "keys", "all": [["done"]]}
+        return content, rng.choice(("Done.", "That is done.")), has_one("done")
     value = MAKERS[kind](rng)
     shown = write_value(value)
     name = key.replace("_", " ")
@@ -890,86 +795,15 @@ def _make_result(rng: Random, key: str, kind: str, made: Request) -> tuple[str, 
         content = f"{{{', '.join(pairs)}}}"
     reply = rng.choice((f"The {name} is {value}.", f"The result is {value}.",
                         f"The {name}: {value}.", f"It is {value}."))  # fmt: skip
-    return content, reply, {"judge": "holds", "is": str(value)}
+    return content, reply, holds(str(value))
 
 
 # --- with a picture ------------------------------------------------------------------------------
 
 
-def _domain(name: str, verbs: str, nouns: str, does: str, **slots: tuple[str, str]) -> Domain:
-    made = {letter: Slot(tuple(names.split()), kind) for letter, (names, kind) in slots.items()}
-    return Domain(name, name, tuple(verbs.split()), tuple(nouns.split()), does, ("status", "done"),
-                  made, ())  # fmt: skip
-
-
 # Each goes with the section pic_… of its name.
-PICTURE_TOOLS = {one.name: one for one in (
-    _domain(
-        "number", "save store log note keep record", "number amount value figure", "save a number",
-        x=("amount number value n sum", "money"),
-    ),
-    _domain(
-        "text", "save store write note keep", "text note line entry words", "save a text",
-        x=("text note content value line", "text"),
-    ),
-    _domain(
-        "convert", "convert change exchange", "money currency amount", "convert money",
-        x=("amount value money sum", "money"), c=("to currency target into", "currency"),
-    ),
-    _domain(
-        "add", "add sum plus", "numbers two_numbers", "add two numbers",
-        x=("a x first n1", "money"), y=("b y second n2", "money"),
-    ),
-    _domain(
-        "send", "send write text", "message text note", "send a message to someone",
-        n=("to person receiver name", "person"), x=("text message body content", "text"),
-    ),
-    _domain(
-        "search", "search find look_up google", "web things internet", "search for something",
-        x=("query text what term q", "text"),
-    ),
-    _domain(
-        "split", "split divide share", "bill amount", "split an amount among people",
-        x=("amount bill total", "money"), n=("people persons n", "small"),
-    ),
-    _domain(
-        "list", "add put append", "shopping_list item groceries", "put an item on the list",
-        x=("item what product name", "text"),
-    ),
-    _domain(
-        "count", "save log store report", "count number quantity", "save how many there are",
-        x=("count number n how_many", "int"),
-    ),
-    _domain(
-        "colour", "save log report set", "colour color paint", "save a colour",
-        x=("colour color value", "text"),
-    ),
-    _domain(
-        "street", "lookup find search show", "street place map", "find a street on the map",
-        x=("name street place query", "text"),
-    ),
-    _domain(
-        "date", "save check add", "date day calendar_day", "look at a day in the calendar",
-        x=("date day on when", "text"),
-    ),
-)}  # fmt: skip
-PICTURE_AVOID = {
-    *("notes", "notes2", "todo", "reminders", "money", "money2", "math", "math2", "math3", "mail"),
-    *("mail2", "chat", "phone", "bank", "maps", "maps2", "maps3", "news", "news2", "web", "words"),
-    *("words2", "words4", "shopping", "diary", "contacts", "contacts2", "library", "invoices"),
-    *("hours", "meter", "lists", "units", "units2", "cooking2", "prices", "stock", "reminders"),
-    *("calendar", "calendar2", "bins", "light", "votes", "fitness3", "games3", "lost", "post"),
-    *("orders", "orders2", "library3", "photos", "shares", "codes", "codes2"),
-    *("web_search", "customer", "product", "expense", "savings", "budget", "loan", "invoices"),
-    *("pocket_money", "donate", "fine", "food_log", "drink", "milk", "eggs", "harvest", "sample"),
-    *("flashcard", "homework", "complaint", "spelling", "citation", "words5", "announce", "social"),
-    *("text_count", "summary", "screenshot", "camera", "files", "files6", "opening", "traffic"),
-    *("residence", "birthday", "date_count", "date_name", "nutrition", "cooking_help", "wine"),
-    *("delivery", "crypto", "grain", "leave", "lyrics", "country", "country2", "quotes", "element"),
-    *("trademark", "code_search", "newsletter", "record", "sound_recorder", "plot", "paint"),
-    *("product_review", "moon", "lottery", "canteen", "fridge", "blur", "game_shop"),
-    *("tournament", "volunteer", "registration", "gift", "display", "news2", "notes2", "tv_record"),
-}
+PICTURE_TOOLS = {one.name: one for one in read_domains()["picture"]}
+PICTURE_AVOID = read_groups("picture")
 Wish = tuple[str, str, object]  # kind of tool, what the picture holds in words, its value
 
 
@@ -991,7 +825,7 @@ def _picture_call(
     name = tool["function"]["name"]
     truth = {"judge": "call", "is": true_call(name, arguments)}
     reply = write_call(name, arguments)
-    return Turn("tool_picture", question, reply, truth, _before(rng), tuple(tools))
+    return Turn(question, reply, truth, _before(rng), tuple(tools))
 
 
 def _plain_answer(rng: Random, words: Wordings, turn: Turn | None) -> Turn | None:
@@ -1003,11 +837,16 @@ def _plain_answer(rng: Random, words: Wordings, turn: Turn | None) -> Turn | Non
         domains[0] = PICTURE_TOOLS[rng.choice(("convert", "send", "split", "street", "search"))]
     tools = tuple(write_tool(rng, one)[0] for one in domains)
     truth = {"judge": "no_call", "then": turn.truth}
-    return Turn("tool_picture", turn.question, turn.reply, truth, _before(rng), tools)
+    return Turn(turn.question, turn.reply, truth, _before(rng), tools)
 
 
 def _say(rng: Random, words: Wordings, what: str, **names: object) -> str:
     return words.ask_exactly(rng, f"say_{what}", **names)
+
+
+def _call_with(rng: Random, words: Wordings, kind: str, what: str, value: object) -> Turn:
+    """A call with one value, which stands in the picture."""
+    return _picture_call(rng, words, kind, {"x": (_say(rng, words, what), value)})
 
 
 def _add_more(
@@ -1034,7 +873,7 @@ def _add_more(
     return kind, given
 
 
-def _tool_of_receipt(rng: Random, record: dict, words: Wordings) -> Turn | None:
+def ask_receipt_tool(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """A tool to be called with what the receipt says."""
     if rng.random() < 0.25:
         asks = (receipts.ask_total, receipts.ask_item, receipts.ask_field)
@@ -1050,25 +889,20 @@ def _tool_of_receipt(rng: Random, record: dict, words: Wordings) -> Turn | None:
     text = _say(rng, words, field), record[field]
     roll = rng.random()
     if roll < 0.1:
-        value = record["date"]
-        return _picture_call(rng, words, "date", {"x": (_say(rng, words, "date"), value)})
+        return _call_with(rng, words, "date", "date", record["date"])
     if roll < 0.2:
         dear = sorted(items, key=lambda one: one["cents"])
         if len(dear) > 1 and dear[-1]["cents"] == dear[-2]["cents"]:
             return None
-        return _picture_call(
-            rng, words, "list", {"x": (_say(rng, words, "dear"), dear[-1]["name"])}
-        )
+        return _call_with(rng, words, "list", "dear", dear[-1]["name"])
     if roll < 0.26:
-        first = items[0]["name"]
-        return _picture_call(rng, words, "list", {"x": (_say(rng, words, "first_item"), first)})
+        return _call_with(rng, words, "list", "first_item", items[0]["name"])
     if roll < 0.32:
-        shop = record["shop"]
-        return _picture_call(rng, words, "search", {"x": (_say(rng, words, "shop"), shop)})
+        return _call_with(rng, words, "search", "shop", record["shop"])
     return _picture_call(rng, words, *_add_more(rng, words, amounts, text))
 
 
-def _tool_of_chart(rng: Random, record: dict, words: Wordings) -> Turn | None:
+def ask_chart_tool(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """A tool to be called with what the chart says."""
     if rng.random() < 0.25:
         asks = (charts.ask_tallest, charts.ask_shortest, charts.ask_value)
@@ -1091,7 +925,7 @@ def _tool_of_chart(rng: Random, record: dict, words: Wordings) -> Turn | None:
     return _picture_call(rng, words, kind, given)
 
 
-def _tool_of_scene(rng: Random, record: dict, words: Wordings) -> Turn | None:
+def ask_scene_tool(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """A tool to be called with what the scene shows."""
     if rng.random() < 0.25:
         asks = (scenes.ask_colour, scenes.ask_count, scenes.ask_sign, scenes.ask_name)
@@ -1119,19 +953,6 @@ def _tool_of_scene(rng: Random, record: dict, words: Wordings) -> Turn | None:
     return _picture_call(rng, words, kind, given)
 
 
-def _named(task: str, ask: Ask) -> Ask:
-    """`ask` under the name of a task."""
-
-    def ask_named(rng: Random, record: dict, words: Wordings) -> Turn | None:
-        turn = ask(rng, record, words)
-        return turn and replace(turn, task=task)
-
-    return ask_named
-
-
-ask_scene_tool = _named("scene_tool", _tool_of_scene)
-ask_receipt_tool = _named("receipt_tool", _tool_of_receipt)
-ask_chart_tool = _named("chart_tool", _tool_of_chart)
 CALL_TEXT_ASKS = {
     "tool_call": (40, ask_tool_call),
     "tool_none": (16, ask_tool_none),

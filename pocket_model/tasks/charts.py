@@ -1,29 +1,22 @@
 """Questions about a bar chart."""
 
+from functools import partial
 from random import Random
 
 import numpy as np
 
 from media.generator.chart import COLOURS, TOPICS, Chart, draw_chart
 from media.generator.drawing import Size
+from pocket_model.tasks.judging import number_is
 from pocket_model.tasks.pictures import draw_picture
 from pocket_model.tasks.turn import Turn, join_words, listed, say, to_json
 from pocket_model.tasks.wordings import Wordings
 
 SUBJECTS = (
     *((title, unit) for title, unit, _ in TOPICS),
-    *(
-        ("Books sold per day", "books"),
-        ("Rain", "days"),
-        ("Cups of tea", "cups"),
-        ("Goals", "goals"),
-    ),
-    *(
-        ("Messages sent", "messages"),
-        ("Tickets", "tickets"),
-        ("Steps", "steps"),
-        ("Bikes", "bikes"),
-    ),
+    *(("Books sold per day", "books"), ("Rain", "days"), ("Cups of tea", "cups")),
+    *(("Goals", "goals"), ("Messages sent", "messages"), ("Tickets", "tickets")),
+    *(("Steps", "steps"), ("Bikes", "bikes")),
 )
 LABELS = (
     *(labels for _, _, labels in TOPICS),
@@ -71,26 +64,21 @@ def draw_chart_picture(rng: Random, shape: Size) -> tuple[np.ndarray, dict]:
     )
 
 
-def _ask_extreme(
-    rng: Random, record: dict, words: Wordings, task: str, most: bool, adjective: str
-) -> Turn:
+def ask_extreme(rng: Random, record: dict, words: Wordings, *, most: bool) -> Turn:
+    """The tallest or shortest bar."""
+    adjective = "tallest" if most else "shortest"
     bars = record["bars"]
-    bar = (max if most else min)(bars, key=lambda one: one["value"])
-    label = bar["label"]
-    question, short = words.ask_short(rng, task, things=record["axis"]["label"])
+    label = (max if most else min)(bars, key=lambda one: one["value"])["label"]
+    question, short = words.ask_short(rng, f"chart_{adjective}", things=record["axis"]["label"])
     forms = f"{label} is the {adjective}.", f"The {adjective} bar is {label}.", f"{label}."
     reply = label if short else rng.choice((*forms, label))
     known = tuple(one["label"].lower() for one in bars)
     truth = {"judge": "words", "of": known, "is": [label.lower()], "first": True}
-    return Turn(task, question, reply, truth)
+    return Turn(question, reply, truth)
 
 
-def ask_tallest(rng: Random, record: dict, words: Wordings) -> Turn:
-    return _ask_extreme(rng, record, words, "chart_tallest", True, "tallest")
-
-
-def ask_shortest(rng: Random, record: dict, words: Wordings) -> Turn:
-    return _ask_extreme(rng, record, words, "chart_shortest", False, "shortest")
+ask_tallest = partial(ask_extreme, most=True)
+ask_shortest = partial(ask_extreme, most=False)
 
 
 def ask_value(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -100,14 +88,13 @@ def ask_value(rng: Random, record: dict, words: Wordings) -> Turn:
     question, short = words.ask_short(rng, "chart_value", label=label, things=unit)
     forms = f"The value of {label} is {value}.", f"{label}: {value}", f"It is {value}."
     reply = say(rng, short, value, *forms)
-    return Turn("chart_value", question, reply, {"judge": "number", "is": bar["value"]})
+    return Turn(question, reply, number_is(bar["value"]))
 
 
 def ask_bars(rng: Random, record: dict, words: Wordings) -> Turn:
     """All bars as JSON: {"Mon": 35, …}."""
     value = {bar["label"]: bar["value"] for bar in record["bars"]}
-    truth = {"judge": "json", "is": value}
-    return Turn("chart_json", words.ask(rng, "chart_json"), to_json(value), truth)
+    return Turn(words.ask(rng, "chart_json"), to_json(value), {"judge": "json", "is": value})
 
 
 def ask_describe_chart(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -123,5 +110,4 @@ def ask_describe_chart(rng: Random, record: dict, words: Wordings) -> Turn:
         )
     )
     truth = {"judge": "keys", "all": [["bar chart"], [title.lower()], [tallest.lower()]]}
-    question = words.ask(rng, "describe", where="in this picture")
-    return Turn("chart_describe", question, reply, truth)
+    return Turn(words.ask(rng, "describe", where="in this picture"), reply, truth)

@@ -16,8 +16,9 @@ from media.generator.clip import _plan_ball as plan_ball
 from media.generator.clip import _plan_light as plan_light
 from media.generator.drawing import Size
 from media.generator.things import BRIGHT
+from pocket_model.tasks.judging import colour_is, has_one, number_is, yes_no_is
 from pocket_model.tasks.pictures import fit
-from pocket_model.tasks.scenes import COLOURS, fix_articles
+from pocket_model.tasks.scenes import fix_articles
 from pocket_model.tasks.turn import Turn, capital, join_words, say, with_article
 from pocket_model.tasks.wordings import Wordings
 
@@ -112,8 +113,7 @@ def ask_direction(rng: Random, record: dict, words: Wordings) -> Turn | None:
     when = "first" if first else "in the end"
     forms = f"The ball rolls {side} {when}.", f"It rolls to the {side}.", f"To the {side}."
     reply = say(rng, short, side, *forms)
-    truth = {"judge": "words", "of": ("left", "right"), "is": [side]}
-    return Turn("clip_direction", question, reply, truth)
+    return Turn(question, reply, {"judge": "words", "of": ("left", "right"), "is": [side]})
 
 
 def ask_clip_colour(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -126,7 +126,7 @@ def ask_clip_colour(rng: Random, record: dict, words: Wordings) -> Turn:
     called = f"{name} that appears" if arrives and rng.random() < 0.6 else name
     question, short = words.ask_short(rng, "clip_colour", thing=called)
     reply = say(rng, short, colour, f"The {name} is {colour}.", f"It is {colour}.")
-    return Turn("clip_colour", question, reply, {"judge": "words", "of": COLOURS, "is": [colour]})
+    return Turn(question, reply, colour_is(colour))
 
 
 def ask_when(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -138,8 +138,7 @@ def ask_when(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if rng.random() < 0.25:
         question, reply = f"{question} {words.choose(rng, 'in_one_number')}", second
     within = max(0.55, 1.05 * record["step"])
-    truth = {"judge": "seconds", "is": event["told"], "within": within}
-    return Turn("clip_when", question, reply, truth)
+    return Turn(question, reply, {"judge": "seconds", "is": event["told"], "within": within})
 
 
 BASE_FORMS = {
@@ -184,8 +183,7 @@ def ask_order(rng: Random, record: dict, words: Wordings) -> Turn | None:
     question = words.ask(rng, "clip_order", one=first, other=second)
     reply = rng.choice((f"First {words_early}.", f"{capital(words_early)} first."))
     late = second if early is one else first
-    truth = {"judge": "keys", "all": [[words_early]], "none": [late]}
-    return Turn("clip_order", question, reply, truth)
+    return Turn(question, reply, {"judge": "keys", "all": [[words_early]], "none": [late]})
 
 
 def ask_how_often(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -198,7 +196,7 @@ def ask_how_often(rng: Random, record: dict, words: Wordings) -> Turn:
     word = {1: "once", 2: "twice", 3: "three times"}[number]
     question, short = words.ask_short(rng, task)
     reply = say(rng, short, rng.choice((str(number), word)), claim.format(word))
-    return Turn("clip_often", question, reply, {"judge": "number", "is": number})
+    return Turn(question, reply, number_is(number))
 
 
 # --- whole clips ---------------------------------------------------------------------------------
@@ -251,7 +249,7 @@ def _story_truth(record: dict) -> dict:
 def ask_story(rng: Random, record: dict, words: Wordings) -> Turn:
     story = (tell_ball if is_ball(record) else tell_light)(rng, record)
     wording = "clip_path" if is_ball(record) and rng.random() < 0.12 else "clip_describe"
-    return Turn("clip_describe", words.ask(rng, wording), story, _story_truth(record))
+    return Turn(words.ask(rng, wording), story, _story_truth(record))
 
 
 def ask_story_and_guess(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -262,7 +260,7 @@ def ask_story_and_guess(rng: Random, record: dict, words: Wordings) -> Turn:
     guess = "stay where it is" if is_ball(record) else "drive on"
     truth = _story_truth(record)
     truth["all"] = [*truth["all"], ["going to", "will"]]
-    return Turn("clip_guess", question, f"{story} I guess the {who} is going to {guess}.", truth)
+    return Turn(question, f"{story} I guess the {who} is going to {guess}.", truth)
 
 
 def ask_why(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -272,7 +270,7 @@ def ask_why(rng: Random, record: dict, words: Wordings) -> Turn | None:
     car = record["objects"][1]["colour"]
     reply = f"The {car} car waits because the light is red. It drives off when it turns green."
     truth = {"judge": "keys", "all": [["waits"], ["drives off"], ["red.*green"]]}
-    return Turn("clip_why", words.ask(rng, "clip_why"), reply, truth)
+    return Turn(words.ask(rng, "clip_why"), reply, truth)
 
 
 def ask_what_appears(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -283,8 +281,7 @@ def ask_what_appears(rng: Random, record: dict, words: Wordings) -> Turn | None:
     reply = rng.choice(
         (f"{capital(with_article(name))} appears.", f"{capital(with_article(name))}.")
     )
-    truth = {"judge": "keys", "all": [[name]]}
-    return Turn("clip_appears", words.ask(rng, "clip_appears"), reply, truth)
+    return Turn(words.ask(rng, "clip_appears"), reply, has_one(name))
 
 
 def ask_first(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -297,13 +294,13 @@ def ask_first(rng: Random, record: dict, words: Wordings) -> Turn:
     else:
         reply = "First the light is red and the car waits."
         truth = {"judge": "keys", "all": [["red"], ["waits"]]}
-    return Turn("clip_first", words.ask(rng, "clip_first"), reply, truth)
+    return Turn(words.ask(rng, "clip_first"), reply, truth)
 
 
 def ask_unknown(rng: Random, record: dict, words: Wordings) -> Turn:
     question = words.ask(rng, "clip_unknown")
     reply = rng.choice(("I do not know. The video does not show it.", "I do not know that."))
-    return Turn("clip_unknown", question, reply, {"judge": "unknown"})
+    return Turn(question, reply, {"judge": "unknown"})
 
 
 # --- a clip as four pictures ---------------------------------------------------------------------
@@ -327,7 +324,7 @@ def ask_which_seconds(rng: Random, record: dict, words: Wordings) -> Turn | None
         return None
     told = join_words([tell(second) for second in seconds])
     reply = f"At {told} seconds."
-    return Turn("frames_when", question, reply, {"judge": "numbers", "is": seconds})
+    return Turn(question, reply, {"judge": "numbers", "is": seconds})
 
 
 def ask_one_second(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -339,7 +336,7 @@ def ask_one_second(rng: Random, record: dict, words: Wordings) -> Turn | None:
     second = tell(record["moments"][index])
     question, short = words.ask_short(rng, "frames_colour", second=second)
     reply = say(rng, short, colour, f"The light is {colour}.", f"It is {colour}.")
-    return Turn("frames_colour", question, reply, {"judge": "words", "of": COLOURS, "is": [colour]})
+    return Turn(question, reply, colour_is(colour))
 
 
 # --- events for a program, and plain questions ---------------------------------------------------
@@ -359,7 +356,7 @@ def ask_events(rng: Random, record: dict, words: Wordings) -> Turn:
     reply = json.dumps(rows, separators=(",", ":"))
     within = max(0.55, 1.05 * record["step"])
     truth = {"judge": "events", "is": rows, "keys": [time, event], "within": within}
-    return Turn("clip_events", question, reply, truth)
+    return Turn(question, reply, truth)
 
 
 def _event_words(event: dict) -> str:
@@ -380,5 +377,4 @@ def ask_clip_is(rng: Random, record: dict, words: Wordings) -> Turn:
         if there
         else (f"No, there is no {name} in the video.", f"No, I see no {name}.")
     )
-    truth = {"judge": "words", "of": ("yes", "no"), "is": ["yes" if there else "no"], "first": True}
-    return Turn("clip_is", fix_articles(question), reply, truth)
+    return Turn(fix_articles(question), reply, yes_no_is("yes" if there else "no"))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from random import Random
 
 from pocket_model.tasks.calls import MAKERS, make_word
+from pocket_model.tasks.judging import text_is
 from pocket_model.tasks.printed import COMMON, ORDINALS
 from pocket_model.tasks.texts import NAMES, listed
 from pocket_model.tasks.turn import Turn, capital, to_json
@@ -156,8 +157,8 @@ def _put_together(rng: Random, text: str, question: str) -> str:
     return f"{question}{end}{between if end or between != ' ' else ': '}{text}"
 
 
-def _turn(task: str, question: str, text: str) -> Turn:
-    return Turn(task, question, text, {"judge": "text", "is": text})
+def _turn(question: str, text: str) -> Turn:
+    return Turn(question, text, text_is(text))
 
 
 # --- one string ----------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ def ask_copy(rng: Random, words: Wordings) -> Turn:
     length = draw_length(rng)
     if rng.random() < 0.45:
         text = make_string(rng, one_word=False)
-        return _turn("copy", words.ask(rng, "copy_this", x=text), text)
+        return _turn(words.ask(rng, "copy_this", x=text), text)
     text = make_string(rng, one_word=rng.random() < 0.7)
     where, form = rng.choice(tuple(MARKS.items()))
     plain = [
@@ -196,9 +197,9 @@ def ask_copy(rng: Random, words: Wordings) -> Turn:
     question = words.ask(rng, "copy_marked", where=where)
     between = rng.choice(("\n", "\n\n", "\n"))
     if rng.random() < 0.5:
-        return _turn("copy", f"{filler}{between}{question}", text)
+        return _turn(f"{filler}{between}{question}", text)
     end = "" if question[-1] in ".?!:" else ":"
-    return _turn("copy", f"{question}{end}{between}{filler}", text)
+    return _turn(f"{question}{end}{between}{filler}", text)
 
 
 # --- one of several ------------------------------------------------------------------------------
@@ -231,8 +232,7 @@ def ask_copy_nth(rng: Random, words: Wordings) -> Turn:
     roll = rng.random()
     if roll < 0.12:
         one, other = make_strings(rng, 2)
-        question = words.ask(rng, "copy_swap", x=one, y=other)
-        return _turn("copy_nth", question, f"{other} {one}")
+        return _turn(words.ask(rng, "copy_swap", x=one, y=other), f"{other} {one}")
     length = draw_length(rng)
     strange = rng.random() < 0.85
     count = max(rng.randint(3, 8), min(length // 18, 60))
@@ -260,10 +260,10 @@ def ask_copy_nth(rng: Random, words: Wordings) -> Turn:
         piece = wanted[start : start + rng.choice((3, 4))].strip()
         if len(piece) > 2 and sum(piece in one for one in items) == 1 and piece != wanted:
             question = words.ask(rng, "copy_contains", x=piece)
-            return _turn("copy_nth", _under(rng, text, question), wanted)
+            return _turn(_under(rng, text, question), wanted)
     nth = _name_nth(rng, index, len(items))
     question = words.ask(rng, "copy_nth", nth=nth, item=sort)
-    return _turn("copy_nth", _under(rng, text, question), wanted)
+    return _turn(_under(rng, text, question), wanted)
 
 
 def _under(rng: Random, text: str, question: str) -> str:
@@ -293,7 +293,7 @@ def ask_copy_after(rng: Random, words: Wordings) -> Turn:
         if rng.random() < 0.7:
             found[at + 1] = make_string(rng)
         question = words.ask(rng, "copy_follows", k=found[at])
-        return _turn("copy_after", _put_together(rng, " ".join(found), question), found[at + 1])
+        return _turn(_put_together(rng, " ".join(found), question), found[at + 1])
     pairs: dict[str, str] = {}
     sort = rng.choice(("plain", "odd", "odd", "numbered"))
     while length > 0 or len(pairs) < 3:
@@ -320,7 +320,7 @@ def ask_copy_after(rng: Random, words: Wordings) -> Turn:
     if style == "env":
         key, pairs = key.upper(), {k.upper(): v for k, v in pairs.items()}
     question = words.ask(rng, "copy_key", k=key)
-    return _turn("copy_after", _under(rng, shown, question), pairs[key])
+    return _turn(_under(rng, shown, question), pairs[key])
 
 
 # --- forms ---------------------------------------------------------------------------------------
@@ -383,7 +383,7 @@ def ask_copy_form(rng: Random, words: Wordings) -> Turn:
     reply = to_json(wanted)
     if len(reply) > 480:
         return ask_copy_form(rng, words)
-    return Turn("copy_form", question, reply, {"judge": "json", "is": json.loads(reply)})
+    return Turn(question, reply, {"judge": "json", "is": json.loads(reply)})
 
 
 FACTS = listed(

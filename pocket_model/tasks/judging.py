@@ -10,28 +10,12 @@ from collections import Counter
 from difflib import SequenceMatcher
 
 from media.generator.things import KINDS
+from pocket_model.tasks.turn import listed
 
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black", "grey")
-DIGITS = {
-    word: str(number)
-    for number, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-        ]
-    )
-} | {"no": "0", "none": "0", "once": "1", "twice": "2"}
+NUMBER_WORDS = listed("zero one two three four five six seven eight nine ten eleven twelve")
+DIGITS = {word: str(number) for number, word in enumerate(NUMBER_WORDS)}
+DIGITS |= {"no": "0", "none": "0", "once": "1", "twice": "2"}
 PLURALS = {"people": "person", "buses": "bus", "boxes": "box"}
 NAMES = "|".join(sorted((*KINDS, "people", "thing"), key=len, reverse=True))
 COUNTED = r"an?|the|one|two|three|four|five|six|seven|eight|nine|ten|\d+"
@@ -40,6 +24,39 @@ THING = re.compile(
     rf"(?: in ({'|'.join(COLOURS)})\b)?"
 )
 IGNORANCE = re.compile(r"\b(do not|don't|cannot|can't|not able to|does not|outside)\b")
+
+
+# --- truths that many questions have -------------------------------------------------------------
+
+
+def text_is(text: str) -> dict:
+    return {"judge": "text", "is": text}
+
+
+def number_is(number: float) -> dict:
+    return {"judge": "number", "is": number}
+
+
+def colour_is(colour: str) -> dict:
+    return {"judge": "words", "of": COLOURS, "is": [colour]}
+
+
+def yes_no_is(word: str) -> dict:
+    """The reply begins with yes, or with no."""
+    return {"judge": "words", "of": ("yes", "no"), "is": [word], "first": True}
+
+
+def holds(text: str) -> dict:
+    """The reply has this word or number in it."""
+    return {"judge": "holds", "is": text}
+
+
+def has_one(*patterns: str) -> dict:
+    """One of these patterns begins a word of the reply."""
+    return {"judge": "keys", "all": [list(patterns)]}
+
+
+# --- judges --------------------------------------------------------------------------------------
 
 
 def judge_reply(truth: dict, reply: str) -> bool | float:
@@ -278,11 +295,10 @@ def _judge_calls(truth: dict, reply: str) -> bool:
     parts = re.findall(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", reply, flags=re.DOTALL)
     rest = re.sub(r"<tool_call>\s*\{.*?\}\s*</tool_call>", "", reply, flags=re.DOTALL)
     try:
-        said = [json.dumps(json.loads(part), sort_keys=True) for part in parts]
+        said = [_sorted_json(json.loads(part)) for part in parts]
     except ValueError:
         return False
-    wanted = [json.dumps(call, sort_keys=True) for call in truth["is"]]
-    return not rest.strip() and sorted(said) == sorted(wanted)
+    return not rest.strip() and sorted(said) == sorted(map(_sorted_json, truth["is"]))
 
 
 def _judge_no_call(truth: dict, reply: str) -> bool:
@@ -306,7 +322,7 @@ def _judge_holds(truth: dict, reply: str) -> bool:
 
 
 def _judge_some(truth: dict, reply: str) -> bool:
-    return any(_judge_holds({"is": one}, reply) for one in truth["of"])
+    return any(_judge_holds(holds(one), reply) for one in truth["of"])
 
 
 def _judge_several(truth: dict, reply: str) -> bool:
@@ -332,32 +348,7 @@ def _judge_cannot_tell(truth: dict, reply: str) -> bool:
 
 
 JUDGES = {
-    "cannot_tell": _judge_cannot_tell,
-    "words": _judge_words,
-    "number": _judge_number,
-    "numbers": _judge_numbers,
-    "seconds": _judge_seconds,
-    "text": _judge_text,
-    "things": _judge_things,
-    "lines": _judge_lines,
-    "boxes": _judge_boxes,
-    "points": _judge_points,
-    "claim": _judge_claim,
-    "first_thing": _judge_first_thing,
-    "lines_with_boxes": _judge_lines_with_boxes,
-    "json": _judge_json,
-    "events": _judge_events,
-    "one_of": _judge_one_of,
-    "keys": _judge_keys,
-    "unknown": _judge_unknown,
-    "absent": _judge_absent,
-    "call": _judge_call,
-    "no_call": _judge_no_call,
-    "one_word": _judge_one_word,
-    "holds": _judge_holds,
-    "some": _judge_some,
-    "style": _judge_style,
-    "calls": _judge_calls,
-    "several": _judge_several,
-    "sentences": _judge_sentences,
+    name.removeprefix("_judge_"): function
+    for name, function in tuple(globals().items())
+    if name.startswith("_judge_")
 }

@@ -9,8 +9,9 @@ from media.generator.drawing import Size
 from media.generator.pair import ALIKE
 from media.generator.scene import Placed, Scene
 from media.generator.things import KINDS
+from pocket_model.tasks.judging import colour_is, yes_no_is
 from pocket_model.tasks.pictures import choose_size, choose_smooth, fit
-from pocket_model.tasks.scenes import COLOURS, full_name, single_things
+from pocket_model.tasks.scenes import full_name, single_things
 from pocket_model.tasks.turn import Turn, capital, say
 from pocket_model.tasks.wordings import Wordings
 from pocket_model.tasks.worlds import draw_world, plan_world
@@ -80,7 +81,7 @@ def ask_difference(rng: Random, record: dict, words: Wordings) -> Turn:
         )
         truth = {"judge": "keys", "all": [[name], [f"{one}\\b.*\\b{two}"]]}
     truth["none"] = [other for other in known if other != name and other not in name]
-    return Turn("pair_difference", question, rng.choice((forms[0], *forms)), truth)
+    return Turn(question, rng.choice((forms[0], *forms)), truth)
 
 
 def ask_pair_colour(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -95,7 +96,7 @@ def ask_pair_colour(rng: Random, record: dict, words: Wordings) -> Turn:
     question, short = words.ask_short(rng, "pair_colour", thing=name, which=which)
     reply = say(rng, short, colour, f"The {name} is {colour} in the {which} picture.",
                 f"In the {which} picture the {name} is {colour}.")  # fmt: skip
-    return Turn("pair_colour", question, reply, {"judge": "words", "of": COLOURS, "is": [colour]})
+    return Turn(question, reply, colour_is(colour))
 
 
 def ask_which(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -109,13 +110,11 @@ def ask_which(rng: Random, record: dict, words: Wordings) -> Turn | None:
     question, short = words.ask_short(rng, "pair_which", thing=thing)
     forms = f"The {which} picture shows the {thing}.", f"The {thing} is in the {which} picture."
     reply = say(rng, short, which, *forms, f"The {which} picture.")
-    truth = {"judge": "words", "of": ("first", "second"), "is": [which]}
-    return Turn("pair_which", question, reply, truth)
+    return Turn(question, reply, {"judge": "words", "of": ("first", "second"), "is": [which]})
 
 
 def ask_pair_same(rng: Random, record: dict, words: Wordings) -> Turn:
     question, short = words.ask_short(rng, "pair_same")
     name = record["name"]
     forms = f"No, they differ in one thing: the {name}.", f"No, the {name} is different."
-    truth = {"judge": "words", "of": ("yes", "no"), "is": ["no"], "first": True}
-    return Turn("pair_same", question, say(rng, short, "no", *map(capital, forms)), truth)
+    return Turn(question, say(rng, short, "no", *map(capital, forms)), yes_no_is("no"))

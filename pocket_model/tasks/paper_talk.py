@@ -1,69 +1,99 @@
-"""Daily talk about receipts, charts and written texts, and crops that bring one line closer."""
+"""Daily talk about receipts, charts and written texts.
 
+Most of it is three tables: a section of the wordings, how often it is asked, and what answers it.
+"""
+
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from random import Random
 
-import numpy as np
-from PIL import Image
-
 from media.generator.chart import COLOURS as BAR_COLOURS
-from media.generator.chart import draw_chart
-from media.generator.drawing import Box, Size
-from media.generator.receipt import GOODS, SHOPS, draw_receipt, list_lines
-from pocket_model.tasks.charts import LABELS, OTHER_LABELS, plan_chart
-from pocket_model.tasks.pictures import fit
+from media.generator.receipt import GOODS, SHOPS, list_lines
+from pocket_model.tasks.charts import LABELS, OTHER_LABELS
+from pocket_model.tasks.judging import has_one, holds, number_is, text_is
 from pocket_model.tasks.printed import COMMON, ORDINALS, make_line, nth_names
-from pocket_model.tasks.receipts import MORE_GOODS, PLACES, plan_receipt
+from pocket_model.tasks.receipts import MORE_GOODS, PLACES
 from pocket_model.tasks.scenes import NUMBERS, number_word, to_thousandths
 from pocket_model.tasks.turn import Turn, capital, join_words, to_json
 from pocket_model.tasks.wordings import Wordings
-from pocket_model.tasks.worlds import draw_world, plan_world
 
 ALL_GOODS = (*GOODS, *MORE_GOODS)
 LOW_GOODS = [name.lower() for name in ALL_GOODS]
-MONTHS = tuple(date(2026, month, 1).strftime("%B") for month in range(1, 13))
 LONGEST_BOXES = 650  # bytes
 SEEN_COLOURS = (*BAR_COLOURS, "yellow", "grey", "black", "white")
 # The names that fill a question, the replies to choose from, and the truth.
-Found = tuple[dict[str, object], tuple[str, ...], dict]
-Kinds = dict[str, tuple[float, Callable[[Random, dict], Found | None]]]
+Found = tuple[dict[str, object], Sequence[str], dict]
+# {section: (weight, a function that finds for a record what it is given besides, …)}
+Kinds = dict[str, tuple]
 
 YES = {"judge": "keys", "all": [["yes\\b"]], "none": ["no\\b"]}
 NO = {"judge": "keys", "all": [["no\\b"]], "none": ["yes\\b"]}
 UNKNOWN = {"judge": "unknown"}
+NOT_SHOWN = (
+    *["I do not know. The {} does not show it."] * 3,
+    *("The {} does not show it. I do not know.", "I do not know that."),
+)
 
 
-def _ask_kind(rng: Random, record: dict, words: Wordings, task: str, kinds: Kinds) -> Turn | None:
-    """A question of one of the kinds; the names of the kinds are the sections of the wordings."""
-    for kind in rng.choices(list(kinds), [weight for weight, _ in kinds.values()], k=4):
-        found = kinds[kind][1](rng, record)
+def _ask_kind(rng: Random, record: dict, words: Wordings, kinds: Kinds) -> Turn | None:
+    """A question of one of the kinds, that the record has an answer to."""
+    for section in rng.choices(list(kinds), [weight for weight, *_ in kinds.values()], k=4):
+        _, find, *given = kinds[section]
+        found = find(rng, record, *given)
         if found:
             names, replies, truth = found
-            return Turn(task, words.ask(rng, kind, **names), rng.choice(replies), truth)
+            return Turn(words.ask(rng, section, **names), rng.choice(replies), truth)
     return None
 
 
-def _number(value: float) -> dict:
-    return {"judge": "number", "is": value}
+def _tell(
+    _rng: Random, record: dict, field: str, truth: dict | Callable[[str], dict], *replies: str
+) -> Found:
+    """Replies with the field for each {}; `truth` makes of it what judges them, or is that."""
+    value = str(_read_field(record, field))
+    judged = truth if isinstance(truth, dict) else truth(value)
+    return {}, [reply.replace("{}", value) for reply in replies], judged
 
 
-def _holds(text: str) -> dict:
-    return {"judge": "holds", "is": text}
+def _read_field(record: dict, field: str) -> object:
+    """A field of the record, of its printed amounts or of its axis; or the year or month."""
+    if field in ("year", "month"):
+        day = date.fromisoformat(record["date"])
+        return day.strftime("%Y" if field == "year" else "%B")
+    places = record, record.get("printed", {}), record.get("axis", {})
+    return next(place[field] for place in places if field in place)
 
 
-def _only(names: list[str], of: list[str]) -> dict:
+def _number(printed: str) -> dict:
+    return number_is(json.loads(printed))
+
+
+def _only(names: list[str], of: Sequence[str]) -> dict:
     return {"judge": "words", "of": of, "is": [name.lower() for name in names]}
 
 
-def _unknown(where: str) -> tuple[str, ...]:
-    said = f"I do not know. The {where} does not show it."
-    return said, said, said, f"The {where} does not show it. I do not know.", "I do not know that."
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number_word(number)} {one if number == 1 else many}"
+def _count(number: int, one: str) -> str:
+    """two lines"""
+    return f"{number_word(number)} {one if number == 1 else one + 's'}"
+
+
+def _counted(number: int, one: str, told: str = "There {are} {said}.") -> tuple[tuple, dict]:
+    """The number as digits, in a sentence and in words, and its truth."""
+    said = _count(number, one)
+    told = told.format(are=_are(number), said=said)
+    return (str(number), told, f"{capital(said)}."), number_is(number)
+
+
+def _rank(things: list[dict], key: str, most: bool = True) -> list[dict] | None:
+    """From the one with the most (or least) on; None where two share that."""
+    ranked = sorted(things, key=lambda one: one[key], reverse=most)
+    return ranked if len(ranked) > 1 and ranked[0][key] != ranked[1][key] else None
 
 
 # --- receipts ------------------------------------------------------------------------------------
@@ -73,7 +103,12 @@ def _is_plural(name: str) -> bool:
     return name.endswith("s")
 
 
-def _item_words(rng: Random, name: str) -> dict[str, object]:
+def _was(name: str) -> str:
+    """ "the apples were", "the bread was"."""
+    return f"{name} {'were' if _is_plural(name) else 'was'}"
+
+
+def item_words(rng: Random, name: str) -> dict[str, object]:
     """The item as one types it, and the verbs that go with it."""
     many = _is_plural(name)
     named = name.lower() if rng.random() < 0.75 else name
@@ -89,6 +124,10 @@ def _absent_item(rng: Random, record: dict) -> str:
             return name
 
 
+def _only_items(names: list[str], record: dict) -> dict:
+    return _only(names, [item["name"].lower() for item in record["items"]])
+
+
 def _items(_rng: Random, record: dict) -> Found:
     names = [item["name"] for item in record["items"]]
     low = join_words([name.lower() for name in names])
@@ -98,130 +137,62 @@ def _items(_rng: Random, record: dict) -> Found:
 
 def _item_count(_rng: Random, record: dict) -> Found:
     count = len(record["items"])
-    there = f"There {'is' if count == 1 else 'are'} {_count(count, 'item', 'items')}"
+    there = f"There {_are(count)} {_count(count, 'item')}"
     replies = f"{there} on it.", f"{there} on the receipt.", f"{there}.", str(count)
-    return {}, replies, _number(count)
+    return {}, replies, number_is(count)
 
 
 def _pieces(_rng: Random, record: dict) -> Found | None:
     count = sum(item["quantity"] for item in record["items"])
     if count > 12:
         return None
-    return {}, (f"{count} pieces in all.", str(count), f"All together {count}."), _number(count)
+    return {}, (f"{count} pieces in all.", str(count), f"All together {count}."), number_is(count)
 
 
-def _date(_rng: Random, record: dict) -> Found:
-    day = record["date"]
-    replies = day, f"{day}.", f"On {day}.", f"It is from {day}.", f"The date is {day}."
-    return {}, replies, _holds(day)
-
-
-def _year(_rng: Random, record: dict) -> Found:
-    year = record["date"][:4]
-    return {}, (year, f"In {year}.", f"It is from {year}."), _holds(year)
-
-
-def _month(_rng: Random, record: dict) -> Found:
-    month = MONTHS[int(record["date"][5:7]) - 1]
-    return {}, (month, f"In {month}.", f"It was in {month}."), _holds(month)
-
-
-def _shop(_rng: Random, record: dict) -> Found:
-    shop = record["shop"]
-    replies = shop, f"{shop}.", f"It is from {shop}.", f"The shop is {shop}."
-    return {}, replies, _holds(shop)
-
-
-def _top(_rng: Random, record: dict) -> Found:
-    shop = record["shop"]
-    return {}, (shop, shop, f"It says {shop}."), _holds(shop)
-
-
-def _paid(_rng: Random, record: dict) -> Found:
-    total = record["printed"]["total"]
-    replies = (
-        *(total, f"{total}.", f"You paid {total}.", f"The total is {total}."),
-        *(f"It was {total} in all.", f"All together {total}."),
-    )
-    return {}, replies, _number(float(total))
-
-
-def _amount(field: str, named: str) -> Callable[[Random, dict], Found]:
-    def find(_rng: Random, record: dict) -> Found:
-        value = record["printed"][field]
-        replies = value, f"{value}.", f"The {named} is {value}.", f"{capital(named)}: {value}"
-        return {}, replies, _number(float(value))
-
-    return find
-
-
-def _rate(_rng: Random, record: dict) -> Found:
-    rate = record["tax_percent"]
-    replies = f"{rate}%", f"{rate} %", f"The tax is {rate} percent.", f"It is {rate}%."
-    return {}, replies, _number(rate)
-
-
-def _receipt_number(_rng: Random, record: dict) -> Found:
-    number = record["number"]
-    replies = number, f"{number}.", f"The receipt number is {number}.", f"It is {number}."
-    return {}, replies, _number(int(number))
-
-
-def _extreme_item(most: bool) -> Callable[[Random, dict], Found | None]:
+def _extreme_item(_rng: Random, record: dict, most: bool) -> Found | None:
     """By the price on the line; none where two share it."""
-
-    def find(_rng: Random, record: dict) -> Found | None:
-        items = sorted(record["items"], key=lambda item: item["cents"], reverse=most)
-        if len(items) < 2 or items[0]["cents"] == items[1]["cents"]:
-            return None
-        name, price = items[0]["name"], items[0]["printed"]
-        verb = "were" if _is_plural(name) else "was"
-        replies = (f"{name} {verb} {price}, the {'most' if most else 'least'}.",)
-        known = [item["name"].lower() for item in items]
-        return {}, replies, _only([name], known) | {"first": True}
-
-    return find
+    ranked = _rank(record["items"], "cents", most)
+    if not ranked:
+        return None
+    name, price = ranked[0]["name"], ranked[0]["printed"]
+    reply = f"{_was(name)} {price}, the {'most' if most else 'least'}."
+    known = [item["name"].lower() for item in ranked]
+    return {}, (reply,), _only([name], known) | {"first": True}
 
 
 def _most_pieces(_rng: Random, record: dict) -> Found | None:
-    items = sorted(record["items"], key=lambda item: -item["quantity"])
-    if len(items) < 2 or items[0]["quantity"] == items[1]["quantity"]:
+    ranked = _rank(record["items"], "quantity")
+    if not ranked:
         return None
-    name, count = items[0]["name"], items[0]["quantity"]
+    name, count = ranked[0]["name"], ranked[0]["quantity"]
     replies = name, f"{name}.", f"{name}: {count}.", f"The {name.lower()}, {count} of it."
     replies = replies[:3] if _is_plural(name) else replies
-    known = [item["name"].lower() for item in items]
+    known = [item["name"].lower() for item in ranked]
     return {}, replies, _only([name], known) | {"first": True}
 
 
 def _price(rng: Random, record: dict) -> Found:
     item = rng.choice(record["items"])
     name, price = item["name"], item["printed"]
-    verb = "were" if _is_plural(name) else "was"
     replies = (
         *(price, f"{price}.", f"The {name.lower()} cost {price}.", f"{name}: {price}"),
-        *(f"The {name.lower()} {verb} {price}.", f"{name} cost {price}."),
+        *(f"The {_was(name.lower())} {price}.", f"{name} cost {price}."),
     )
-    return _item_words(rng, name), replies, _number(float(price))
+    return item_words(rng, name), replies, _number(price)
 
 
 def _price_of_absent(rng: Random, record: dict) -> Found:
     name = _absent_item(rng, record)
-    there = "are" if _is_plural(name) else "is"
-    replies = (
-        f"There {there} no {name.lower()} on the receipt.",
-        f"There {there} no {name.lower()} on the receipt.",
-        f"I see no {name.lower()} on the receipt.",
-    )
-    return _item_words(rng, name), replies, {"judge": "absent", "is": name.lower()}
+    there = f"There {'are' if _is_plural(name) else 'is'} no {name.lower()} on the receipt."
+    replies = there, there, f"I see no {name.lower()} on the receipt."
+    return item_words(rng, name), replies, {"judge": "absent", "is": name.lower()}
 
 
 def _quantity(rng: Random, record: dict) -> Found:
     item = rng.choice(record["items"])
     name, count = item["name"], item["quantity"]
-    replies = str(count), f"{count}.", f"You bought {count}.", f"{count} x {name}"
-    replies = (*replies[:3], f"{name}: {count}", f"{capital(NUMBERS[count])}.")
-    return _item_words(rng, name), replies, _number(count)
+    replies = str(count), f"{count}.", f"You bought {count}.", f"{name}: {count}"
+    return item_words(rng, name), (*replies, f"{capital(NUMBERS[count])}."), number_is(count)
 
 
 def _checked(
@@ -239,29 +210,20 @@ def _bought(rng: Random, record: dict) -> Found:
     there = rng.random() < 0.5
     name = rng.choice(record["items"])["name"] if there else _absent_item(rng, record)
     listed = join_words([item["name"] for item in record["items"]])
-    return _item_words(rng, name), *_checked(f"It lists {listed}", there)
+    return item_words(rng, name), *_checked(f"It lists {listed}", there)
 
 
-def _limit(rng: Random, record: dict) -> tuple[int, float]:
-    """A round amount near the total, but not very near."""
-    total = float(record["printed"]["total"])
+def _total_beyond(rng: Random, record: dict, above: bool) -> Found:
+    """Whether the total is above, or below, a round amount, which is not very near."""
+    said, total = record["printed"]["total"], float(record["printed"]["total"])
     while True:
         limit = max(1, round(total * rng.uniform(0.4, 1.8)))
         limit = limit if limit < 20 else 5 * round(limit / 5)
         if abs(limit - total) > 0.06 * total:
-            return limit, total
-
-
-def _total_beyond(above: bool) -> Callable[[Random, dict], Found]:
-    """Whether the total is above, or below, a round amount."""
-
-    def find(rng: Random, record: dict) -> Found:
-        limit, total = _limit(rng, record)
-        said, over = record["printed"]["total"], total > limit
-        fact = f"The total is {said}, {'more' if over else 'less'} than {limit}"
-        return {"amount": limit}, *_checked(fact, over == above, said)
-
-    return find
+            break
+    over = total > limit
+    fact = f"The total is {said}, {'more' if over else 'less'} than {limit}"
+    return {"amount": limit}, *_checked(fact, over == above, said)
 
 
 def _another_amount(rng: Random, printed: str) -> str:
@@ -290,10 +252,9 @@ def _total_is(rng: Random, record: dict) -> Found:
 def _price_is(rng: Random, record: dict) -> Found:
     item, right = rng.choice(record["items"]), rng.random() < 0.5
     name, price = item["name"], item["printed"]
-    verb = "were" if _is_plural(name) else "was"
     amount = price if right else _wrong_amount(rng, record, price)
-    checked = _checked(f"The {name.lower()} {verb} {price}", right, price, amount)
-    return _item_words(rng, name) | {"amount": amount}, *checked
+    checked = _checked(f"The {_was(name.lower())} {price}", right, price, amount)
+    return item_words(rng, name) | {"amount": amount}, *checked
 
 
 def _quantity_is(rng: Random, record: dict) -> Found:
@@ -301,30 +262,22 @@ def _quantity_is(rng: Random, record: dict) -> Found:
     real = item["quantity"]
     count = real if right else rng.choice([one for one in range(1, 7) if one != real])
     named = rng.choice((count, NUMBERS[count]))
-    names = _item_words(rng, item["name"]) | {"count": named}
+    names = item_words(rng, item["name"]) | {"count": named}
     return names, *_checked(f"{real} x {item['name']}", right)
 
 
-def _which_dearer(most: bool) -> Callable[[Random, dict], Found | None]:
+def _which_dearer(rng: Random, record: dict, most: bool) -> Found | None:
     """Of two items the one with the higher, or the lower, price on its line."""
-
-    def find(rng: Random, record: dict) -> Found | None:
-        if len(record["items"]) < 2:
-            return None
-        one, two = rng.sample(record["items"], k=2)
-        if one["cents"] == two["cents"]:
-            return None
-        name = (max if most else min)(one, two, key=lambda item: item["cents"])["name"]
-        small = rng.random() < 0.75
-        names = {
-            key: item["name"].lower() if small else item["name"]
-            for key, item in (("one", one), ("two", two))
-        }
-        facts = ", ".join(f"{item['name']} {item['printed']}" for item in (one, two))
-        truth = {"judge": "keys", "all": [[rf"{name.lower()}\W*$"]]}
-        return names, (f"{facts}: {name}.",), truth
-
-    return find
+    if len(record["items"]) < 2:
+        return None
+    pair = rng.sample(record["items"], k=2)
+    ranked = _rank(pair, "cents", most)
+    if not ranked:
+        return None
+    name, small = ranked[0]["name"], rng.random() < 0.75
+    one, two = (item["name"].lower() if small else item["name"] for item in pair)
+    facts = ", ".join(f"{item['name']} {item['printed']}" for item in pair)
+    return {"one": one, "two": two}, (f"{facts}: {name}.",), has_one(rf"{name.lower()}\W*$")
 
 
 def _items_above(rng: Random, record: dict) -> Found | None:
@@ -337,8 +290,7 @@ def _items_above(rng: Random, record: dict) -> Found | None:
     limit = rng.choice(limits)
     chosen = [item["name"] for item in record["items"] if item["cents"] > limit]
     said = join_words(chosen)
-    known = [item["name"].lower() for item in record["items"]]
-    return {"amount": limit // 100}, (f"{said}.", said), _only(chosen, known)
+    return {"amount": limit // 100}, (f"{said}.", said), _only_items(chosen, record)
 
 
 def _shop_is(rng: Random, record: dict) -> Found:
@@ -358,81 +310,60 @@ def _year_is(rng: Random, record: dict) -> Found:
     return {"year": named}, *_checked(f"It is from {record['date']}", right)
 
 
-def _receipt_kind(_rng: Random, record: dict) -> Found:
-    shop = record["shop"]
-    replies = (
-        *(f"A receipt of {shop}.", f"This is a receipt of {shop}.", f"A receipt from {shop}."),
-        *(f"It is a receipt of {shop}.", f"A shop receipt, from {shop}."),
-    )
-    truth = {"judge": "keys", "all": [["receipt"]]}
-    return {}, replies, truth
-
-
-def _is_receipt(_rng: Random, record: dict) -> Found:
-    shop = record["shop"]
-    return {}, ("Yes.", "Yes, it is a receipt.", f"Yes, it is a receipt of {shop}."), YES
-
-
-def _is_chart_no(_rng: Random, _record: dict) -> Found:
-    return {}, ("No, it is a receipt.", "No, this is a receipt."), NO
-
-
 def _nth_item(rng: Random, record: dict) -> Found:
     items = record["items"]
     index = rng.randrange(len(items))
     names, name = nth_names(rng, index, len(items)), items[index]["name"]
-    which = names["which"]
-    replies = name, f"{name}.", f"The {which} item is {name}.", f"It is {name}."
-    known = [item["name"].lower() for item in items]
-    return names, replies, _only([name], known)
+    replies = name, f"{name}.", f"The {names['which']} item is {name}.", f"It is {name}."
+    return names, replies, _only_items([name], record)
 
 
-def _bottom(_rng: Random, _record: dict) -> Found:
-    replies = "Thank you!", "It says: Thank you!", 'It says "Thank you!"'
-    return {}, replies, {"judge": "keys", "all": [["thank you"]]}
-
-
-def _not_on_receipt(_rng: Random, _record: dict) -> Found:
-    return {}, _unknown("receipt"), UNKNOWN
-
-
+PLAINLY = ("{}", "{}.")
 RECEIPT_KINDS: Kinds = {
     "rt_items": (18, _items),
     "rt_count": (6, _item_count),
     "rt_pieces": (2, _pieces),
-    "rt_date": (8, _date),
-    "rt_year": (2, _year),
-    "rt_month": (2, _month),
-    "rt_shop": (9, _shop),
-    "rt_top": (2, _top),
-    "rt_paid": (11, _paid),
-    "rt_tax": (6, _amount("tax", "tax")),
-    "rt_rate": (4, _rate),
-    "rt_subtotal": (8, _amount("subtotal", "subtotal")),
-    "rt_number": (5, _receipt_number),
-    "rt_cheapest": (7, _extreme_item(False)),
-    "rt_dearest": (12, _extreme_item(True)),
+    "rt_date": (8, _tell, "date", holds, *PLAINLY, "On {}.", "It is from {}.", "The date is {}."),
+    "rt_year": (2, _tell, "year", holds, "{}", "In {}.", "It is from {}."),
+    "rt_month": (2, _tell, "month", holds, "{}", "In {}.", "It was in {}."),
+    "rt_shop": (9, _tell, "shop", holds, *PLAINLY, "It is from {}.", "The shop is {}."),
+    "rt_top": (2, _tell, "shop", holds, "{}", "{}", "It says {}."),
+    "rt_paid": (11, _tell, "total", _number, *PLAINLY, "You paid {}.", "The total is {}.",
+                "It was {} in all.", "All together {}."),
+    "rt_tax": (6, _tell, "tax", _number, *PLAINLY, "The tax is {}.", "Tax: {}"),
+    "rt_rate": (4, _tell, "tax_percent", _number, "{}%", "{} %", "The tax is {} percent.",
+                "It is {}%."),
+    "rt_subtotal": (8, _tell, "subtotal", _number, *PLAINLY, "The subtotal is {}.",
+                    "Subtotal: {}"),
+    "rt_number": (5, _tell, "number", _number, *PLAINLY, "The receipt number is {}.",
+                  "It is {}."),
+    "rt_cheapest": (7, _extreme_item, False),
+    "rt_dearest": (12, _extreme_item, True),
     "rt_most": (2, _most_pieces),
     "rt_price": (14, _price),
     "rt_quantity": (8, _quantity),
     "rt_bought": (16, _bought),
-    "rt_above": (5, _total_beyond(True)),
-    "rt_below": (3, _total_beyond(False)),
+    "rt_above": (5, _total_beyond, True),
+    "rt_below": (3, _total_beyond, False),
     "rt_total_is": (9, _total_is),
     "rt_price_is": (10, _price_is),
     "rt_quantity_is": (4, _quantity_is),
-    "rt_dearer": (4, _which_dearer(True)),
-    "rt_cheaper": (4, _which_dearer(False)),
+    "rt_dearer": (4, _which_dearer, True),
+    "rt_cheaper": (4, _which_dearer, False),
     "rt_over": (3, _items_above),
     "rt_shop_is": (4, _shop_is),
     "rt_year_is": (2, _year_is),
-    "rt_kind": (4, _receipt_kind),
-    "rt_is_receipt": (2, _is_receipt),
-    "rt_is_chart": (1, _is_chart_no),
+    "rt_kind": (4, _tell, "shop", has_one("receipt"), "A receipt of {}.",
+                "This is a receipt of {}.", "A receipt from {}.", "It is a receipt of {}.",
+                "A shop receipt, from {}."),
+    "rt_is_receipt": (2, _tell, "shop", YES, "Yes.", "Yes, it is a receipt.",
+                      "Yes, it is a receipt of {}."),
+    "rt_is_chart": (1, _tell, "shop", NO, "No, it is a receipt.", "No, this is a receipt."),
     "rt_nth": (3, _nth_item),
-    "rt_bottom": (1.5, _bottom),
-    "rt_unknown": (12, _not_on_receipt),
-}
+    "rt_bottom": (1.5, _tell, "shop", has_one("thank you"), "Thank you!", "It says: Thank you!",
+                  'It says "Thank you!"'),
+    "rt_unknown": (12, _tell, "kind", UNKNOWN, *NOT_SHOWN),
+}  # fmt: skip
 
 
 def ask_receipt_talk(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -440,8 +371,8 @@ def ask_receipt_talk(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if rng.random() < 0.05:
         names, replies, truth = _price_of_absent(rng, record)
         question = words.ask(rng, rng.choice(("rt_price", "rt_quantity")), **names)
-        return Turn("receipt_talk", question, rng.choice(replies), truth)
-    return _ask_kind(rng, record, words, "receipt_talk", RECEIPT_KINDS)
+        return Turn(question, rng.choice(replies), truth)
+    return _ask_kind(rng, record, words, RECEIPT_KINDS)
 
 
 def ask_receipt_lines(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -451,13 +382,13 @@ def ask_receipt_lines(rng: Random, record: dict, words: Wordings) -> Turn:
     if rng.random() < 0.3:
         section, lines = "receipt_item_lines", lines[3:-4]
     text = "\n".join(lines)
-    return Turn("receipt_lines", words.ask(rng, section), text, {"judge": "text", "is": text})
+    return Turn(words.ask(rng, section), text, text_is(text))
 
 
-def _boxes_turn(task: str, question: str, lines: list[tuple[str, list[int]]]) -> Turn:
+def _boxes_turn(question: str, lines: list[tuple[str, list[int]]]) -> Turn:
     """Texts with boxes in thousandths."""
     value = [{"bbox_2d": box, "text_content": text} for text, box in lines]
-    return Turn(task, question, to_json(value), {"judge": "lines_with_boxes", "is": value})
+    return Turn(question, to_json(value), {"judge": "lines_with_boxes", "is": value})
 
 
 def ask_line_boxes(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -466,17 +397,17 @@ def ask_line_boxes(rng: Random, record: dict, words: Wordings) -> Turn | None:
     lines = [(text, to_thousandths(box, size)) for text, box in list_lines(record)]
     roll = rng.random()
     if roll < 0.4:
-        turn = _boxes_turn("line_boxes", words.ask(rng, "line_boxes"), lines)
+        turn = _boxes_turn(words.ask(rng, "line_boxes"), lines)
         if len(turn.reply) <= LONGEST_BOXES:
             return turn
     if roll < 0.7:
         question = words.ask(rng, "line_boxes_items")
-        return _boxes_turn("line_boxes", question, lines[3:-4])
+        return _boxes_turn(question, lines[3:-4])
     names = ("shop name", "receipt number", "date", *(item["name"] for item in record["items"]),
              "subtotal", "tax", "total", "thank-you line")  # fmt: skip
     at = rng.choice((*range(len(lines)), len(lines) - 2, len(lines) - 2, 0, 2))
     named = names[at].lower() if rng.random() < 0.7 else names[at]
-    return _boxes_turn("line_boxes", words.ask(rng, "line_box_one", line=named), [lines[at]])
+    return _boxes_turn(words.ask(rng, "line_box_one", line=named), [lines[at]])
 
 
 RECEIPT_TALK_ASKS = {
@@ -492,7 +423,7 @@ def ask_sign_boxes(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if not written:
         return None
     written.sort(key=lambda one: one[1][0])
-    turn = _boxes_turn("sign_boxes", words.ask(rng, "sign_boxes"), written)
+    turn = _boxes_turn(words.ask(rng, "sign_boxes"), written)
     return turn if len(turn.reply) <= LONGEST_BOXES else None
 
 
@@ -528,10 +459,79 @@ def _only_labels(names: list[str], record: dict) -> dict:
     return _only(names, [label.lower() for label in _labels_of(record)])
 
 
-def _title(_rng: Random, record: dict) -> Found:
-    title = record["title"]
-    replies = title, f"{title}.", f"The title is {title}.", f"It is called {title}."
-    return {}, replies, _holds(title)
+def _first_label(bar: dict, record: dict) -> dict:
+    """The truth that this label is the first one in the reply."""
+    return _one_label(bar, record) | {"first": True}
+
+
+def _one_label(bar: dict, record: dict) -> dict:
+    return _only_labels([bar["label"]], record)
+
+
+def _one_value(bar: dict, _record: dict) -> dict:
+    return number_is(bar["value"])
+
+
+def _tell_bar(
+    rng: Random,
+    record: dict,
+    choose: Callable[[Random, dict], dict | None],
+    judge: Callable[[dict, dict], dict],
+    *replies: str,
+) -> Found | None:
+    """The chosen bar, put into the question and the replies; `judge` makes the truth of it."""
+    bar = choose(rng, record)
+    if not bar:
+        return None
+    names = bar | _unit_of(record)
+    return names, [reply.format(**names) for reply in replies], judge(bar, record)
+
+
+def _any_bar(rng: Random, record: dict) -> dict:
+    return rng.choice(record["bars"])
+
+
+def _highest(_rng: Random, record: dict) -> dict:
+    return max(record["bars"], key=lambda bar: bar["value"])
+
+
+def _lowest(_rng: Random, record: dict) -> dict:
+    return min(record["bars"], key=lambda bar: bar["value"])
+
+
+def _only_highest(_rng: Random, record: dict) -> dict | None:
+    ranked = _rank(record["bars"], "value")
+    return ranked and ranked[0]
+
+
+def _only_lowest(_rng: Random, record: dict) -> dict | None:
+    ranked = _rank(record["bars"], "value", most=False)
+    return ranked and ranked[0]
+
+
+def _second(_rng: Random, record: dict) -> dict | None:
+    bars = sorted(record["bars"], key=lambda bar: -bar["value"])
+    clear = len({bar["value"] for bar in bars[:3]}) == min(3, len(bars))
+    return bars[1] if clear else None
+
+
+def _higher_of_two(rng: Random, record: dict) -> dict | None:
+    one, two, names = _two_bars(rng, record)
+    ranked = _rank([one, two], "value")
+    return ranked and ranked[0] | names
+
+
+def _nth_bar(rng: Random, record: dict) -> dict:
+    bars = record["bars"]
+    index = rng.randrange(len(bars))
+    return bars[index] | {"which": "last" if index == len(bars) - 1 else ORDINALS[index][0]}
+
+
+def _bar_of_value(rng: Random, record: dict) -> dict | None:
+    """The bar that has a value; none where another has it too."""
+    bar = rng.choice(record["bars"])
+    alone = [one["value"] for one in record["bars"]].count(bar["value"]) == 1
+    return bar if alone else None
 
 
 def _about(_rng: Random, record: dict) -> Found:
@@ -542,13 +542,13 @@ def _about(_rng: Random, record: dict) -> Found:
         f"{title}, for {join_words(_labels_of(record))}.",
         f"{title}, in {len(bars)} bars.",
     )
-    return {}, replies, _holds(title)
+    return {}, replies, holds(title)
 
 
 def _bar_count(_rng: Random, record: dict) -> Found:
     count = len(record["bars"])
     replies = str(count), f"There are {NUMBERS[count]} bars.", f"{capital(NUMBERS[count])}."
-    return {}, replies, _number(count)
+    return {}, replies, number_is(count)
 
 
 def _labels(_rng: Random, record: dict) -> Found:
@@ -556,37 +556,11 @@ def _labels(_rng: Random, record: dict) -> Found:
 
 
 def _count_is(rng: Random, record: dict) -> Found:
-    count = len(record["bars"])
-    said = (
-        count
-        if rng.random() < 0.5
-        else min(10, max(2, count + rng.choice((-2, -1, -1, 1, 1, 2, 3))))
-    )
-    replies, truth = _verdict(f"{_all_bars(record)}: {count}", said == count)
-    return {"count": rng.choice((said, said, NUMBERS[said]))} | _unit_of(record), replies, truth
-
-
-def _extreme_value(most: bool) -> Callable[[Random, dict], Found]:
-    def find(_rng: Random, record: dict) -> Found:
-        bar = (max if most else min)(record["bars"], key=lambda bar: bar["value"])
-        reply = f"The {'highest' if most else 'lowest'} is {_told(bar)}."
-        return _unit_of(record), (reply,), _number(bar["value"])
-
-    return find
-
-
-def _extreme_bar(most: bool) -> Callable[[Random, dict], Found | None]:
-    def find(_rng: Random, record: dict) -> Found | None:
-        bars = sorted(record["bars"], key=lambda bar: bar["value"], reverse=most)
-        if bars[0]["value"] == bars[1]["value"]:
-            return None
-        label, value, unit = bars[0]["label"], bars[0]["value"], record["axis"]["label"]
-        how = "most" if most else "fewest"
-        replies = f"{label}.", label, f"{label}, with {value}.", f"{label} has the {how} {unit}."
-        names = {"things": unit}
-        return names, replies, _only_labels([label], record) | {"first": True}
-
-    return find
+    said = count = len(record["bars"])
+    if rng.random() >= 0.5:
+        said = min(10, max(2, count + rng.choice((-2, -1, -1, 1, 1, 2, 3))))
+    names = {"count": rng.choice((said, said, NUMBERS[said]))} | _unit_of(record)
+    return names, *_verdict(f"{_all_bars(record)}: {count}", said == count)
 
 
 def _bar_colour(rng: Random, record: dict) -> Found:
@@ -596,10 +570,9 @@ def _bar_colour(rng: Random, record: dict) -> Found:
         *(f"The bar of {label} is {colour}.", f"It is {colour}.", f"{capital(colour)}."),
         *(colour, f"The {label} bar is {colour}."),
     )
-    colours = list(BAR_COLOURS)
-    if label.lower() in colours:
+    if label.lower() in BAR_COLOURS:
         replies = replies[1:4]
-    return {"label": label}, replies, _only([colour], colours)
+    return {"label": label}, replies, _only([colour], BAR_COLOURS)
 
 
 def _bar_of_colour(rng: Random, record: dict) -> Found | None:
@@ -608,17 +581,33 @@ def _bar_of_colour(rng: Random, record: dict) -> Found | None:
         return None
     colour = rng.choice(sorted(colours))
     found = [bar["label"] for bar in bars if bar["colour"] == colour]
-    said = join_words(found)
-    verb = "is" if len(found) == 1 else "are"
-    replies = f"{said}.", said, f"{said} {verb} {colour}."
+    said, verb = join_words(found), _are(len(found))
     names = {"colour": colour, "is": verb, "bars": "bar" if verb == "is" else "bars"}
-    return names, replies, _only_labels(found, record)
+    return names, (f"{said}.", said, f"{said} {verb} {colour}."), _only_labels(found, record)
+
+
+def _colours_there(record: dict) -> list[str]:
+    return list(dict.fromkeys(bar["colour"] for bar in record["bars"]))
 
 
 def _same_colour(_rng: Random, record: dict) -> Found:
-    colours = list(dict.fromkeys(bar["colour"] for bar in record["bars"]))
+    colours = _colours_there(record)
     every = "All" if len(colours) == 1 else "The"
     return {}, *_verdict(f"{every} bars are {join_words(colours)}", len(colours) == 1)
+
+
+def _colours_of_bars(_rng: Random, record: dict) -> Found:
+    colours = _colours_there(record)
+    said = join_words(colours)
+    they, bars = ("They are all", "All bars") if len(colours) == 1 else ("They are", "The bars")
+    replies = f"{capital(said)}.", f"{they} {said}.", f"{bars} are {said}."
+    return {}, replies, _only(colours, BAR_COLOURS)
+
+
+def _count_colour(rng: Random, record: dict) -> Found:
+    there = [bar["colour"] for bar in record["bars"]]
+    colour = rng.choice((*there, rng.choice(BAR_COLOURS)))
+    return {"colour": colour}, *_counted(there.count(colour), f"{colour} bar")
 
 
 def _colour_is(rng: Random, record: dict) -> Found | None:
@@ -632,100 +621,86 @@ def _colour_is(rng: Random, record: dict) -> Found | None:
     return {"label": label, "colour": said}, *_verdict(f"{label} is {colour}", said == colour)
 
 
-def _two_bars(rng: Random, record: dict) -> tuple[dict, dict, dict[str, object]]:
-    """Two bars, and the names that a question about them fills in."""
-    one, two = rng.sample(record["bars"], k=2)
-    return one, two, {"one": one["label"], "two": two["label"], "things": record["axis"]["label"]}
+def _two_bars(rng: Random, record: dict, order: int = 0) -> tuple[dict, dict, dict[str, object]]:
+    """Two bars, and the names that a question about them fills in.
 
-
-def _difference(order: int = 0) -> Callable[[Random, dict], Found]:
-    """How far two bars are apart; with an order of 1, the first is the higher, with -1 the lower.
-
-    Oslo: 19, Lima: 25. 25 - 19 = 6.
+    With an order of 1, the first is the higher, with -1 the lower.
     """
+    one, two = rng.sample(record["bars"], k=2)
+    if (one["value"] - two["value"]) * order < 0:
+        one, two = two, one
+    return one, two, {"one": one["label"], "two": two["label"]} | _unit_of(record)
 
-    def find(rng: Random, record: dict) -> Found:
-        one, two, names = _two_bars(rng, record)
-        if (one["value"] - two["value"]) * order < 0:
-            one, two = two, one
-            names |= {"one": one["label"], "two": two["label"]}
-        low, high = sorted((one["value"], two["value"]))
-        return names, (f"{_told(one, two)}. {high} - {low} = {high - low}.",), _number(high - low)
 
-    return find
+def _difference(rng: Random, record: dict, order: int) -> Found:
+    """Oslo: 19, Lima: 25. 25 - 19 = 6."""
+    one, two, names = _two_bars(rng, record, order)
+    low, high = sorted((one["value"], two["value"]))
+    return names, (f"{_told(one, two)}. {high} - {low} = {high - low}.",), number_is(high - low)
 
 
 def _sum_of_bars(rng: Random, record: dict) -> Found:
     """Lima: 25, Oslo: 19. 25 + 19 = 44."""
     one, two, names = _two_bars(rng, record)
     a, b = one["value"], two["value"]
-    return names, (f"{_told(one, two)}. {a} + {b} = {a + b}.",), _number(a + b)
+    return names, (f"{_told(one, two)}. {a} + {b} = {a + b}.",), number_is(a + b)
 
 
-def _limit_of_bars(rng: Random, record: dict) -> int | None:
-    """A round value, or one just beside that of a bar; none of them has it."""
+def _is_higher(rng: Random, record: dict, higher: bool) -> Found | None:
+    """Whether one of two bars is the higher, or the lower."""
+    one, two, names = _two_bars(rng, record)
+    if one["value"] == two["value"]:
+        return None
+    return names, *_verdict(_told(one, two), (one["value"] > two["value"]) == higher)
+
+
+def _bars_beyond(
+    rng: Random, record: dict, above: bool
+) -> tuple[list[dict], dict[str, object]] | None:
+    """The bars above, or below, a value that none of them has, and the names for a question.
+
+    It is a round one, or one just beside that of a bar.
+    """
     step, top = record["axis"]["step"], record["axis"]["max"]
     values = [bar["value"] for bar in record["bars"]]
     limit = rng.choice(range(step, top, max(1, step // 2)) or (step,))
     if rng.random() < 0.4:
         limit = rng.choice(values) + rng.choice((-1, -1, 1))
-    return limit if limit > 0 and limit not in values else None
-
-
-def _beyond(above: bool) -> Callable[[Random, dict], Found | None]:
-    """Bars above or below a value that none of them has."""
-
-    def find(rng: Random, record: dict) -> Found | None:
-        limit = _limit_of_bars(rng, record)
-        if limit is None:
-            return None
-        chosen = [bar["label"] for bar in record["bars"] if (bar["value"] > limit) == above]
-        names = {"value": limit, "things": record["axis"]["label"]}
-        if not chosen:
-            replies = "None.", "None of them.", "There is none."
-            return names, replies, {"judge": "keys", "all": [["none\\b", "no\\b"]]}
-        said = join_words(chosen)
-        return names, (f"{said}.", said, f"{said}."), _only_labels(chosen, record)
-
-    return find
-
-
-def _is_higher(higher: bool) -> Callable[[Random, dict], Found | None]:
-    """Whether one of two bars is the higher, or the lower."""
-
-    def find(rng: Random, record: dict) -> Found | None:
-        one, two, names = _two_bars(rng, record)
-        if one["value"] == two["value"]:
-            return None
-        right = (one["value"] > two["value"]) == higher
-        return names, *_verdict(_told(one, two), right)
-
-    return find
-
-
-def _which_higher(rng: Random, record: dict) -> Found | None:
-    one, two, names = _two_bars(rng, record)
-    if one["value"] == two["value"]:
+    if limit <= 0 or limit in values:
         return None
-    high = max(one, two, key=lambda bar: bar["value"])
-    label = high["label"]
-    replies = f"{label}.", label, f"{label} is higher.", f"{label}, with {high['value']}."
-    return names, replies, _only_labels([label], record) | {"first": True}
+    chosen = [bar for bar in record["bars"] if (bar["value"] > limit) == above]
+    return chosen, {"value": limit} | _unit_of(record)
 
 
-def _is_extreme(most: bool) -> Callable[[Random, dict], Found | None]:
-    """Whether a bar is the highest, or the lowest."""
+def _which_beyond(rng: Random, record: dict, above: bool) -> Found | None:
+    found = _bars_beyond(rng, record, above)
+    if not found:
+        return None
+    chosen, names = [bar["label"] for bar in found[0]], found[1]
+    if not chosen:
+        return names, ("None.", "None of them.", "There is none."), has_one("none\\b", "no\\b")
+    said = join_words(chosen)
+    return names, (f"{said}.", said, f"{said}."), _only_labels(chosen, record)
 
-    def find(rng: Random, record: dict) -> Found | None:
-        bars = sorted(record["bars"], key=lambda bar: bar["value"], reverse=most)
-        if bars[0]["value"] == bars[1]["value"]:
-            return None
-        best, how = bars[0], "highest" if most else "lowest"
-        bar = best if rng.random() < 0.5 else rng.choice(bars[1:])
-        names = {"label": bar["label"]}
-        return names, *_verdict(f"The {how} is {best['label']}", bar is best)
 
-    return find
+def _count_beyond(rng: Random, record: dict, above: bool) -> Found | None:
+    """Mon: 12, Thu: 40. 2 bars."""
+    found = _bars_beyond(rng, record, above)
+    if not found:
+        return None
+    chosen, names = found
+    count = len(chosen)
+    reply = f"{_told(*chosen) or 'None'}. {count} {'bar' if count == 1 else 'bars'}."
+    return names, (reply,), number_is(count)
+
+
+def _bar_beyond(rng: Random, record: dict, above: bool) -> Found:
+    """Whether one bar is above, or below, a value that it does not have."""
+    bar, step = rng.choice(record["bars"]), record["axis"]["step"]
+    value, beside = bar["value"], rng.choice((1, max(1, step // 2), step, 2 * step))
+    limit = value + beside if value <= beside or rng.random() < 0.5 else value - beside
+    names = {"label": bar["label"], "value": limit} | _unit_of(record)
+    return names, *_verdict(_told(bar), (value > limit) == above)
 
 
 def _any_above(rng: Random, record: dict) -> Found:
@@ -737,62 +712,14 @@ def _any_above(rng: Random, record: dict) -> Found:
     return names, *_verdict(f"The highest is {_told(best)}", value > limit)
 
 
-def _second(_rng: Random, record: dict) -> Found | None:
-    bars = sorted(record["bars"], key=lambda bar: -bar["value"])
-    if len({bar["value"] for bar in bars[:3]}) < min(3, len(bars)):
+def _is_extreme(rng: Random, record: dict, most: bool) -> Found | None:
+    """Whether a bar is the highest, or the lowest."""
+    ranked = _rank(record["bars"], "value", most)
+    if not ranked:
         return None
-    label, value = bars[1]["label"], bars[1]["value"]
-    replies = f"{label}.", label, f"{label}, with {value}."
-    names = {"things": record["axis"]["label"]}
-    return names, replies, _only_labels([label], record) | {"first": True}
-
-
-def _colours_of_bars(_rng: Random, record: dict) -> Found:
-    colours = list(dict.fromkeys(bar["colour"] for bar in record["bars"]))
-    said = join_words(colours)
-    if len(colours) == 1:
-        replies = f"{capital(said)}.", f"They are all {said}.", f"All bars are {said}."
-    else:
-        replies = f"{capital(said)}.", f"They are {said}.", f"The bars are {said}."
-    return {}, replies, _only(colours, list(BAR_COLOURS))
-
-
-def _count_beyond(above: bool) -> Callable[[Random, dict], Found | None]:
-    """How many bars are above, or below, a value: Mon: 12, Thu: 40. 2 bars."""
-
-    def find(rng: Random, record: dict) -> Found | None:
-        limit = _limit_of_bars(rng, record)
-        if limit is None:
-            return None
-        chosen = [bar for bar in record["bars"] if (bar["value"] > limit) == above]
-        count = len(chosen)
-        reply = f"{_told(*chosen) or 'None'}. {count} {'bar' if count == 1 else 'bars'}."
-        return {"value": limit} | _unit_of(record), (reply,), _number(count)
-
-    return find
-
-
-def _count_colour(rng: Random, record: dict) -> Found:
-    there = [bar["colour"] for bar in record["bars"]]
-    colour = rng.choice((*there, rng.choice(BAR_COLOURS)))
-    count = there.count(colour)
-    verb = "is" if count == 1 else "are"
-    said = _count(count, f"{colour} bar", f"{colour} bars")
-    replies = str(count), f"There {verb} {said}.", f"{capital(said)}."
-    return {"colour": colour}, replies, _number(count)
-
-
-def _bar_beyond(above: bool) -> Callable[[Random, dict], Found]:
-    """Whether one bar is above, or below, a value that it does not have."""
-
-    def find(rng: Random, record: dict) -> Found:
-        bar, step = rng.choice(record["bars"]), record["axis"]["step"]
-        value, beside = bar["value"], rng.choice((1, max(1, step // 2), step, 2 * step))
-        limit = value + beside if value <= beside or rng.random() < 0.5 else value - beside
-        names = {"label": bar["label"], "value": limit} | _unit_of(record)
-        return names, *_verdict(_told(bar), (value > limit) == above)
-
-    return find
+    best, how = ranked[0], "highest" if most else "lowest"
+    bar = best if rng.random() < 0.5 else rng.choice(ranked[1:])
+    return {"label": bar["label"]}, *_verdict(f"The {how} is {best['label']}", bar is best)
 
 
 def _range_of_bars(_rng: Random, record: dict) -> Found:
@@ -800,7 +727,7 @@ def _range_of_bars(_rng: Random, record: dict) -> Found:
     low, *_, high = sorted(record["bars"], key=lambda bar: bar["value"])
     a, b = high["value"], low["value"]
     reply = f"The highest is {_told(high)}, the lowest is {_told(low)}. {a} - {b} = {a - b}."
-    return _unit_of(record), (reply,), _number(a - b)
+    return _unit_of(record), (reply,), number_is(a - b)
 
 
 def _total_of_bars(_rng: Random, record: dict) -> Found | None:
@@ -812,7 +739,7 @@ def _total_of_bars(_rng: Random, record: dict) -> Found | None:
         steps.append(f"{total} + {bar['value']} = {total + bar['value']}")
         total += bar["value"]
     reply = f"{_told(*record['bars'])}. {', '.join(steps)}."
-    return _unit_of(record), (reply,), _number(total)
+    return _unit_of(record), (reply,), number_is(total)
 
 
 def _value_is(rng: Random, record: dict) -> Found:
@@ -826,52 +753,21 @@ def _value_is(rng: Random, record: dict) -> Found:
     return names, *_verdict(_told(bar), said == value)
 
 
-def _value_in_words(rng: Random, record: dict) -> Found:
-    bar = rng.choice(record["bars"])
-    label, value, unit = bar["label"], bar["value"], record["axis"]["label"]
-    replies = str(value), f"{value}.", f"{label}: {value}", f"{value} {unit}.", f"It is {value}."
-    return {"label": label, "things": unit}, replies, _number(value)
-
-
 def _absent_label(rng: Random, record: dict) -> Found:
-    there = set(_labels_of(record))
+    there = _labels_of(record)
     while True:
         label = rng.choice(rng.choice((rng.choice(LABELS), OTHER_LABELS)))
         if label not in there and len(label) > 1:
             break
-    replies = (
-        f"There is no {label} in the chart.",
-        f"There is no bar for {label}.",
-        f"There is no {label} in the chart.",
-    )
-    names = {"label": label, "things": record["axis"]["label"]}
-    return names, replies, {"judge": "absent", "is": label.lower()}
+    missing = f"There is no {label} in the chart."
+    replies = missing, f"There is no bar for {label}.", missing
+    return {"label": label} | _unit_of(record), replies, {"judge": "absent", "is": label.lower()}
 
 
 def _has_label(rng: Random, record: dict) -> Found:
     there = rng.random() < 0.45
     label = rng.choice(_labels_of(record)) if there else _absent_label(rng, record)[0]["label"]
     return {"label": label} | _unit_of(record), *_verdict(_all_bars(record), there)
-
-
-def _which_bar(rng: Random, record: dict) -> tuple[str, dict]:
-    """Its place in words, and the bar."""
-    bars = record["bars"]
-    index = rng.randrange(len(bars))
-    return "last" if index == len(bars) - 1 else ORDINALS[index][0], bars[index]
-
-
-def _nth_bar(rng: Random, record: dict) -> Found:
-    which, bar = _which_bar(rng, record)
-    label = bar["label"]
-    replies = f"{label}.", label, f"The {which} bar is {label}."
-    return {"which": which}, replies, _only_labels([label], record)
-
-
-def _nth_value(rng: Random, record: dict) -> Found:
-    which, bar = _which_bar(rng, record)
-    reply = f"The {which} is {_told(bar)}."
-    return {"which": which} | _unit_of(record), (reply,), _number(bar["value"])
 
 
 def _next_bar(rng: Random, record: dict) -> Found:
@@ -881,111 +777,82 @@ def _next_bar(rng: Random, record: dict) -> Found:
     return {"label": labels[index]}, (f"{labels[index + 1]}.",), truth
 
 
-def _with_value(rng: Random, record: dict) -> Found | None:
-    """The bar that has this value; none where another has it too."""
-    bar = rng.choice(record["bars"])
-    label, value = bar["label"], bar["value"]
-    if [one["value"] for one in record["bars"]].count(value) > 1:
-        return None
-    names = {"value": value} | _unit_of(record)
-    return names, (f"{label}.", f"{label} has {value}."), _only_labels([label], record)
-
-
 def _all_values(_rng: Random, record: dict) -> Found:
-    said = _told(*record["bars"])
-    return _unit_of(record), (f"{said}.",), {"judge": "text", "is": f"{said}."}
+    said = f"{_told(*record['bars'])}."
+    return _unit_of(record), (said,), text_is(said)
 
 
 def _axis_top(_rng: Random, record: dict) -> Found:
     top = record["axis"]["max"]
-    return _unit_of(record), (f"The axis goes up to {top}.",), _number(top)
-
-
-def _unit(_rng: Random, record: dict) -> Found:
-    unit = record["axis"]["label"]
-    return {}, (f"The chart counts {unit}.",), _holds(unit)
-
-
-def _chart_kind(_rng: Random, record: dict) -> Found:
-    title = record["title"]
-    replies = (
-        *("A bar chart.", "It is a bar chart.", f"A bar chart: {title}."),
-        *("This is a bar chart.", f"A bar chart, {title}."),
-    )
-    return {}, replies, {"judge": "keys", "all": [["bar chart", "bar graph"]]}
-
-
-def _is_bar_chart(_rng: Random, _record: dict) -> Found:
-    return {}, ("Yes.", "Yes, it is a bar chart.", "Yes, a bar chart."), YES
-
-
-def _is_other_chart(_rng: Random, _record: dict) -> Found:
-    return {}, ("No, it is a bar chart.", "No, this is a bar chart."), NO
-
-
-def _not_in_chart(_rng: Random, _record: dict) -> Found:
-    return {}, _unknown("chart"), UNKNOWN
+    return _unit_of(record), (f"The axis goes up to {top}.",), number_is(top)
 
 
 CHART_KINDS: Kinds = {
-    "ct_title": (6, _title),
+    "ct_title": (6, _tell, "title", holds, *PLAINLY, "The title is {}.", "It is called {}."),
     "ct_about": (5, _about),
     "ct_count": (6, _bar_count),
     "ct_count_is": (7, _count_is),
     "ct_labels": (12, _labels),
-    "ct_max": (12, _extreme_value(True)),
-    "ct_min": (9, _extreme_value(False)),
-    "ct_best": (9, _extreme_bar(True)),
-    "ct_worst": (8, _extreme_bar(False)),
-    "ct_value": (10, _value_in_words),
+    "ct_max": (12, _tell_bar, _highest, _one_value, "The highest is {label}: {value}."),
+    "ct_min": (9, _tell_bar, _lowest, _one_value, "The lowest is {label}: {value}."),
+    "ct_best": (9, _tell_bar, _only_highest, _first_label, "{label}.", "{label}",
+                "{label}, with {value}.", "{label} has the most {things}."),
+    "ct_worst": (8, _tell_bar, _only_lowest, _first_label, "{label}.", "{label}",
+                 "{label}, with {value}.", "{label} has the fewest {things}."),
+    "ct_value": (10, _tell_bar, _any_bar, _one_value, "{value}", "{value}.", "{label}: {value}",
+                 "{value} {things}.", "It is {value}."),
     "ct_colour": (9, _bar_colour),
     "ct_of_colour": (4, _bar_of_colour),
     "ct_same_colour": (3, _same_colour),
     "ct_colour_is": (9, _colour_is),
-    "ct_difference": (8, _difference()),
-    "ct_more": (8, _difference(1)),
-    "ct_fewer": (4, _difference(-1)),
+    "ct_difference": (8, _difference, 0),
+    "ct_more": (8, _difference, 1),
+    "ct_fewer": (4, _difference, -1),
     "ct_sum": (9, _sum_of_bars),
-    "ct_above": (5, _beyond(True)),
-    "ct_below": (4, _beyond(False)),
-    "ct_higher": (13, _is_higher(True)),
-    "ct_lower": (5, _is_higher(False)),
-    "ct_which": (5, _which_higher),
+    "ct_above": (5, _which_beyond, True),
+    "ct_below": (4, _which_beyond, False),
+    "ct_higher": (13, _is_higher, True),
+    "ct_lower": (5, _is_higher, False),
+    "ct_which": (5, _tell_bar, _higher_of_two, _first_label, "{label}.", "{label}",
+                 "{label} is higher.", "{label}, with {value}."),
     "ct_value_is": (5, _value_is),
-    "ct_is_best": (3, _is_extreme(True)),
-    "ct_is_worst": (2, _is_extreme(False)),
-    "ct_second": (2, _second),
+    "ct_is_best": (3, _is_extreme, True),
+    "ct_is_worst": (2, _is_extreme, False),
+    "ct_second": (2, _tell_bar, _second, _first_label, "{label}.", "{label}",
+                  "{label}, with {value}."),
     "ct_colours": (4, _colours_of_bars),
-    "ct_count_above": (8, _count_beyond(True)),
-    "ct_count_below": (3, _count_beyond(False)),
+    "ct_count_above": (8, _count_beyond, True),
+    "ct_count_below": (3, _count_beyond, False),
     "ct_any_above": (3, _any_above),
-    "ct_bar_above": (4, _bar_beyond(True)),
-    "ct_bar_below": (2, _bar_beyond(False)),
+    "ct_bar_above": (4, _bar_beyond, True),
+    "ct_bar_below": (2, _bar_beyond, False),
     "ct_range": (3, _range_of_bars),
     "ct_total": (4, _total_of_bars),
     "ct_count_colour": (3, _count_colour),
     "ct_has": (9, _has_label),
-    "ct_nth": (3, _nth_bar),
-    "ct_nth_value": (3, _nth_value),
+    "ct_nth": (3, _tell_bar, _nth_bar, _one_label, "{label}.", "{label}",
+               "The {which} bar is {label}."),
+    "ct_nth_value": (3, _tell_bar, _nth_bar, _one_value, "The {which} is {label}: {value}."),
     "ct_next": (3, _next_bar),
-    "ct_with_value": (3, _with_value),
+    "ct_with_value": (3, _tell_bar, _bar_of_value, _one_label, "{label}.", "{label} has {value}."),
     "ct_values": (4, _all_values),
-    "ct_unit": (9, _unit),
+    "ct_unit": (9, _tell, "label", holds, "The chart counts {}."),
     "ct_axis_top": (7, _axis_top),
-    "ct_kind": (4, _chart_kind),
-    "ct_is_bar": (1, _is_bar_chart),
-    "ct_is_other": (2, _is_other_chart),
-    "ct_unknown": (5, _not_in_chart),
-}
+    "ct_kind": (4, _tell, "title", has_one("bar chart", "bar graph"), "A bar chart.",
+                "It is a bar chart.", "A bar chart: {}.", "This is a bar chart.",
+                "A bar chart, {}."),
+    "ct_is_bar": (1, _tell, "kind", YES, "Yes.", "Yes, it is a bar chart.", "Yes, a bar chart."),
+    "ct_is_other": (2, _tell, "kind", NO, "No, it is a bar chart.", "No, this is a bar chart."),
+    "ct_unknown": (5, _tell, "kind", UNKNOWN, *NOT_SHOWN),
+}  # fmt: skip
 
 
 def ask_chart_talk(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """What somebody wants to know of a chart; one time in twenty of a bar that is not there."""
     if rng.random() < 0.05:
         names, replies, truth = _absent_label(rng, record)
-        question = words.ask(rng, "ct_value", **names)
-        return Turn("chart_talk", question, rng.choice(replies), truth)
-    return _ask_kind(rng, record, words, "chart_talk", CHART_KINDS)
+        return Turn(words.ask(rng, "ct_value", **names), rng.choice(replies), truth)
+    return _ask_kind(rng, record, words, CHART_KINDS)
 
 
 def ask_chart_table(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -996,14 +863,14 @@ def ask_chart_table(rng: Random, record: dict, words: Wordings) -> Turn:
     if form in ("object", "rows"):
         rows = [{"label": label, "value": value} for label, value in bars]
         value = dict(bars) if form == "object" else rows
-        return Turn("chart_table", question, to_json(value), {"judge": "json", "is": value})
+        return Turn(question, to_json(value), {"judge": "json", "is": value})
     if form == "csv":
         lines = ["label,value", *(f"{label},{value}" for label, value in bars)]
     else:
         rows = [f"| {label} | {value} |" for label, value in bars]
         lines = ["| label | value |", "|---|---|", *rows]
     text = "\n".join(lines)
-    return Turn("chart_table", question, text, {"judge": "text", "is": text})
+    return Turn(question, text, text_is(text))
 
 
 CHART_TALK_ASKS = {"chart_talk": (20, ask_chart_talk), "chart_table": (5, ask_chart_table)}
@@ -1013,48 +880,40 @@ CHART_TALK_ASKS = {"chart_talk": (20, ask_chart_talk), "chart_table": (5, ask_ch
 
 
 def _written(record: dict) -> list[str]:
-    """All words of all lines."""
-    return [word for line in record["lines"] for word in line.split()]
+    """All words of all lines, without the marks that end a sentence."""
+    return [word.strip(".!?") for line in record["lines"] for word in line.split()]
 
 
 def _all_text(_rng: Random, record: dict) -> Found:
     text = "\n".join(record["lines"])
     replies = (text, text, text, f"It says: {text}")
-    return {}, replies if len(record["lines"]) == 1 else replies[:1], {"judge": "text", "is": text}
+    return {}, replies if len(record["lines"]) == 1 else replies[:1], text_is(text)
 
 
-def _end_word(index: int) -> Callable[[Random, dict], Found | None]:
-    def find(_rng: Random, record: dict) -> Found | None:
-        words = _written(record)
-        word = words[index].strip(".!?")
-        if len(words) < 2 or not word.isalpha():
-            return None
-        which = "last" if index else "first"
-        replies = word, word, f"The {which} word is {word}.", f'"{word}"'
-        return {}, replies, {"judge": "text", "is": word}
-
-    return find
+def _end_word(_rng: Random, record: dict, index: int) -> Found | None:
+    """The first or last word."""
+    words = _written(record)
+    word = words[index]
+    if len(words) < 2 or not word.isalpha():
+        return None
+    which = "last" if index else "first"
+    replies = word, word, f"The {which} word is {word}.", f'"{word}"'
+    return {}, replies, text_is(word)
 
 
 def _line_count(_rng: Random, record: dict) -> Found:
-    count = len(record["lines"])
-    said = _count(count, "line", "lines")
-    there = f"There {'is' if count == 1 else 'are'} {said}."
-    return {}, (str(count), there, f"{capital(said)}."), _number(count)
+    return {}, *_counted(len(record["lines"]), "line")
 
 
 def _word_count(_rng: Random, record: dict) -> Found | None:
     words = _written(record)
-    if len(words) > 10 or not all(word.strip(".!?").isalpha() for word in words):
+    if len(words) > 10 or not all(map(str.isalpha, words)):
         return None
-    count = len(words)
-    said = _count(count, "word", "words")
-    there = f"There {'is' if count == 1 else 'are'} {said}."
-    return {}, (str(count), there, f"{capital(said)}."), _number(count)
+    return {}, *_counted(len(words), "word")
 
 
 def _has_number(_rng: Random, record: dict) -> Found | None:
-    words = [word.strip(".!?") for word in _written(record)]
+    words = _written(record)
     numbers = [word for word in words if re.fullmatch(r"\d+(\.\d+)?", word)]
     if any(any(sign.isdigit() for sign in word) and word not in numbers for word in words):
         return None  # a code, a date or a time: not everybody calls that a number
@@ -1081,11 +940,7 @@ def _spelt(_rng: Random, record: dict) -> Found | None:
 
 def _letters(_rng: Random, record: dict) -> Found | None:
     word = _only_word(record)
-    if word is None:
-        return None
-    count = len(word)
-    said = _count(count, "letter", "letters")
-    return {}, (str(count), f"It has {said}.", f"{capital(said)}."), _number(count)
+    return word and ({}, *_counted(len(word), "letter", "It has {said}."))
 
 
 def _says(rng: Random, record: dict) -> Found:
@@ -1098,13 +953,13 @@ def _says(rng: Random, record: dict) -> Found:
             text = "ZEPHYR 77"
     verdict = "yes" if right else "no"
     said = ", ".join(f'"{line}"' for line in lines)
-    truth = {"judge": "keys", "all": [[rf"{verdict}\W*$"]]}
-    return {"text": text.rstrip(".!?") or text}, (f"It says {said}: {verdict}.",), truth
+    names = {"text": text.rstrip(".!?") or text}
+    return names, (f"It says {said}: {verdict}.",), has_one(rf"{verdict}\W*$")
 
 
 def _capitals(_rng: Random, record: dict) -> Found | None:
     text = " ".join(record["lines"])
-    if not any(sign.isalpha() for sign in text) or sum(sign.isalpha() for sign in text) < 3:
+    if sum(map(str.isalpha, text)) < 3:
         return None
     if text == text.upper():
         return {}, ("Yes.", "Yes, all letters are capitals.", "Yes, it is all in capitals."), YES
@@ -1116,9 +971,9 @@ def _text_kind(_rng: Random, record: dict) -> Found:
     if count == 1:
         replies = f"A text: {first}", f"It is a text. It says: {first}", f"A line of text: {first}"
     else:
-        many = _count(count, "line", "lines")
+        many = _count(count, "line")
         replies = f"A text of {many}.", f"It is a text of {many}.", f"{capital(many)} of text."
-    return {}, replies, {"judge": "keys", "all": [["text"]]}
+    return {}, replies, has_one("text")
 
 
 def _nth_written(rng: Random, record: dict) -> Found | None:
@@ -1127,13 +982,13 @@ def _nth_written(rng: Random, record: dict) -> Found | None:
         return None
     index = rng.choice((*range(len(lines)), len(lines) - 1))
     line = lines[index]
-    return nth_names(rng, index, len(lines)), (line,), {"judge": "text", "is": line}
+    return nth_names(rng, index, len(lines)), (line,), text_is(line)
 
 
 TEXT_KINDS: Kinds = {
     "tp_all": (14, _all_text),
-    "tp_first": (5, _end_word(0)),
-    "tp_last": (5, _end_word(-1)),
+    "tp_first": (5, _end_word, 0),
+    "tp_last": (5, _end_word, -1),
     "tp_lines": (4, _line_count),
     "tp_words": (4, _word_count),
     "tp_number": (3, _has_number),
@@ -1147,148 +1002,7 @@ TEXT_KINDS: Kinds = {
 
 
 def ask_text_talk(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    return _ask_kind(rng, record, words, "text_talk", TEXT_KINDS)
+    return _ask_kind(rng, record, words, TEXT_KINDS)
 
 
 TEXT_TALK_ASKS = {"text_talk": (7, ask_text_talk)}
-
-
-# --- crops: a part of a picture, enlarged --------------------------------------------------------
-
-FILLS = (*[(255, 255, 255)] * 3, (235, 235, 235), (128, 128, 128), (0, 0, 0))
-
-
-def draw_crop_picture(rng: Random, shape: Size) -> tuple[np.ndarray, dict]:
-    """A part of a larger receipt, chart or scene, as a program cuts it out and enlarges it."""
-    draw = rng.choices((_crop_receipt, _crop_chart, _crop_scene), (6, 2, 2))[0]
-    image, record = draw(rng, shape)
-    return fit(image, shape), {"kind": "crop"} | record
-
-
-def _lay_on_sheet(rng: Random, part: Image.Image, shape: Size) -> Image.Image:
-    """`part` as large as it can be on a plain sheet of the form of `shape`."""
-    room = rng.uniform(1.0, 1.25 if shape[0] > 330 else 1.06)
-    scale = min(shape[0] / part.width, shape[1] / part.height) / room
-    size = max(1, round(part.width * scale)), max(1, round(part.height * scale))
-    part = part.resize(size, Image.Resampling.BICUBIC)
-    sheet = Image.new("RGB", shape, rng.choice((*FILLS, part.getpixel((0, 0)))))
-    at = rng.choice(((0.5, 0.5), (0.5, 0.5), (0.5, 0.0), (rng.random(), rng.random())))
-    sheet.paste(part, tuple(round(a * (all_ - used)) for a, all_, used in
-                            zip(at, shape, size, strict=True)))  # fmt: skip
-    return sheet
-
-
-def _crop_receipt(rng: Random, shape: Size) -> tuple[Image.Image, dict]:
-    """One to three lines, over the width of the paper."""
-    width = rng.randint(380, 660)
-    size = (width, round(width * rng.uniform(1.25, 1.5)))
-    image, record = draw_receipt(plan_receipt(rng), size, 1)
-    lines = list_lines(record)
-    at, count = rng.randrange(len(lines)), rng.choice((1, 1, 1, 2, 3))
-    chosen = lines[at : at + count]
-    boxes = [box for _, box in chosen]
-    margin = rng.uniform(0.2, 0.45) * (boxes[0][3] - boxes[0][1])
-    left = min(0.07 * image.width, min(box[0] for box in boxes) - margin)
-    narrow = rng.random() < 0.4  # no wider than the text
-    if narrow:
-        left = max(0.0, min(box[0] for box in boxes) - margin)
-    part = (left, boxes[0][1] - margin, image.width - left, boxes[-1][3] + margin)
-    part = image.crop(_inside(part, image.size))
-    found = {"of": "receipt", "lines": [text for text, _ in chosen]}
-    if len(chosen) == 1 and 3 <= at < len(lines) - 1:
-        found["value"] = float(chosen[0][0].split()[-1])
-        found["printed"] = chosen[0][0].split()[-1]
-        found["name"] = record["items"][at - 3]["name"] if at < len(lines) - 4 else ""
-        found["total"] = at == len(lines) - 2
-    return _lay_on_sheet(rng, part, shape), found
-
-
-def _inside(box: tuple[float, ...], size: Size) -> Box:
-    left, top, right, bottom = box
-    return (max(0, round(left)), max(0, round(top)),
-            min(size[0], round(right)), min(size[1], round(bottom)))  # fmt: skip
-
-
-def _crop_chart(rng: Random, shape: Size) -> tuple[Image.Image, dict]:
-    """The title, or one bar with its label and value."""
-    size = (rng.randint(480, 900), rng.randint(400, 560))
-    plan = plan_chart(rng, (size[0] // 2, size[1] // 2))
-    image, record = draw_chart(plan, size, 1)
-    letters = max(9, round(min(size[1] / 18, size[0] / 23)))
-    if rng.random() < 0.35:
-        first, last = record["bars"][0]["box"], record["bars"][-1]["box"]
-        middle, reach = (first[0] + last[2]) / 2, letters * (0.47 * len(record["title"]) + 1.2)
-        part = (middle - reach, 0, middle + reach, 0.035 * size[1] + 1.9 * letters)
-        part = image.crop(_inside(part, size))
-        return _lay_on_sheet(rng, part, shape), {"of": "chart", "lines": [record["title"]]}
-    bar = rng.choice(record["bars"])
-    left, top, right, bottom = bar["box"]
-    reach = (right - left) / 1.2  # half of the bar's share of the width
-    across = (left + right) / 2
-    part = (across - reach, top - 1.7 * letters, across + reach, bottom + 2.2 * letters)
-    part = image.crop(_inside(part, size))
-    value = bar["value"]
-    found = {"value": value, "printed": str(value), "name": bar["label"], "total": False}
-    found |= {"of": "chart", "lines": [str(value), bar["label"]]}
-    return _lay_on_sheet(rng, part, shape), found
-
-
-def _crop_scene(rng: Random, shape: Size) -> tuple[Image.Image, dict]:
-    """A street sign or a bus with what is around it."""
-    size = rng.choice(((896, 640), (1024, 640), (768, 768)))
-    while True:
-        plan = plan_world(rng, size)
-        if sum(bool(thing.text) for thing in plan.things) == 1:
-            break
-    image, record = draw_world(plan, size, 1)
-    thing = next(one for one in record["objects"] if one.get("text"))
-    left, top, right, bottom = thing["box"]
-    if thing["name"] == "sign":
-        bottom = top + 0.45 * (bottom - top)  # the board without most of its post
-    elif rng.random() < 0.6:
-        left, top, right, bottom = _number_on_bus(left, top, right, bottom)
-    room = rng.uniform(1.05, 1.5)
-    width = room * max(right - left, (bottom - top) * shape[0] / shape[1])
-    height = width * shape[1] / shape[0]
-    found = {"of": thing["name"], "lines": [thing["text"]]}
-    if width > size[0] or height > size[1]:
-        part = image.crop(_inside((left, top, right, bottom), size))
-        return _lay_on_sheet(rng, part, shape), found
-    x = min(max(0.0, (left + right - width) / 2), size[0] - width)
-    y = min(max(0.0, (top + bottom - height) / 2), size[1] - height)
-    return image.crop(_inside((x, y, x + width, y + height), size)), found
-
-
-def _number_on_bus(left: int, top: int, right: int, bottom: int) -> tuple[float, ...]:
-    """The part of a bus with its number."""
-    width, height = right - left, bottom - top
-    return left + 0.46 * width, top, left + 0.76 * width, top + 0.5 * height
-
-
-def ask_crop_read(rng: Random, record: dict, words: Wordings) -> Turn:
-    """The lines of the part, as they are printed."""
-    text = "\n".join(record["lines"])
-    section = "crop_read" if len(record["lines"]) == 1 else "crop_read_lines"
-    if record["of"] in ("sign", "bus") and rng.random() < 0.3:
-        question = words.ask(rng, "sign", thing=record["of"])
-    else:
-        question = words.ask(rng, section)
-    return Turn("crop_read", question, text, {"judge": "text", "is": text})
-
-
-def ask_crop_value(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    """The amount in a line, or the value of a bar."""
-    if "value" not in record:
-        return None
-    printed, name = record["printed"], record["name"]
-    if record["total"] and rng.random() < 0.4:
-        question = words.ask(rng, "rt_paid")
-    elif name and record["of"] == "receipt" and rng.random() < 0.35:
-        question = words.ask(rng, "rt_price", **_item_words(rng, name))
-    else:
-        question = words.ask(rng, "crop_value")
-    reply = rng.choice((printed, printed, f"{printed}.", f"It is {printed}."))
-    return Turn("crop_value", question, reply, _number(record["value"]))
-
-
-CROP_ASKS = {"crop_read": (10, ask_crop_read), "crop_value": (6, ask_crop_value)}

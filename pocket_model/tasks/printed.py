@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from media.generator.drawing import Blend, Size, font, mix
+from pocket_model.tasks.judging import text_is
 from pocket_model.tasks.pictures import choose_size, fit
 from pocket_model.tasks.turn import Turn, listed
 from pocket_model.tasks.wordings import Wordings
@@ -106,7 +107,7 @@ def ask_line(rng: Random, record: dict, words: Wordings) -> Turn | None:
     text = record["lines"][0]
     forms = (f"It says: {text}", f"The text says: {text}")
     reply = rng.choice(forms) if rng.random() < 0.15 else text
-    return Turn("read_line", words.ask(rng, "read"), reply, {"judge": "text", "is": text})
+    return Turn(words.ask(rng, "read"), reply, text_is(text))
 
 
 def ask_lines(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -114,7 +115,7 @@ def ask_lines(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if len(record["lines"]) == 1:
         return None
     text = "\n".join(record["lines"])
-    return Turn("read_lines", words.ask(rng, "read"), text, {"judge": "text", "is": text})
+    return Turn(words.ask(rng, "read"), text, text_is(text))
 
 
 def nth_names(rng: Random, index: int, count: int) -> dict[str, object]:
@@ -139,4 +140,4 @@ def ask_nth_line(rng: Random, record: dict, words: Wordings) -> Turn | None:
     index = rng.choice((*range(len(lines)), len(lines) - 1))
     section = rng.choice(("read_nth", "tp_nth"))
     question = words.ask(rng, section, **nth_names(rng, index, len(lines)))
-    return Turn("read_nth", question, lines[index], {"judge": "text", "is": lines[index]})
+    return Turn(question, lines[index], text_is(lines[index]))

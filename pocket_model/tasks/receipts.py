@@ -7,6 +7,7 @@ import numpy as np
 
 from media.generator.drawing import Size
 from media.generator.receipt import COUNTERS, GOODS, SHOPS, Line, Receipt, draw_receipt
+from pocket_model.tasks.judging import number_is, text_is
 from pocket_model.tasks.pictures import draw_picture
 from pocket_model.tasks.turn import Turn, listed, to_json
 from pocket_model.tasks.wordings import Wordings
@@ -45,8 +46,7 @@ def draw_receipt_picture(rng: Random, shape: Size) -> tuple[np.ndarray, dict]:
 def ask_total(rng: Random, record: dict, words: Wordings) -> Turn:
     total = record["printed"]["total"]
     reply = rng.choice((total, f"The total is {total}.", f"{total}.", f"The total is {total}."))
-    truth = {"judge": "number", "is": float(total)}
-    return Turn("receipt_total", words.ask(rng, "receipt_total"), reply, truth)
+    return Turn(words.ask(rng, "receipt_total"), reply, number_is(float(total)))
 
 
 def ask_item(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -54,8 +54,7 @@ def ask_item(rng: Random, record: dict, words: Wordings) -> Turn:
     name, price = item["name"], item["printed"]
     named = name if rng.random() < 0.6 else name.lower()
     reply = rng.choice((price, f"{name}: {price}", f"The price of {name} is {price}."))
-    truth = {"judge": "number", "is": float(price)}
-    return Turn("receipt_item", words.ask(rng, "receipt_item", item=named), reply, truth)
+    return Turn(words.ask(rng, "receipt_item", item=named), reply, number_is(float(price)))
 
 
 def ask_field(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -70,8 +69,7 @@ def ask_field(rng: Random, record: dict, words: Wordings) -> Turn:
         asked = {"shop": "name of the shop"}.get(field, field)
         value = record["printed"].get(field) or record[field]
     reply = rng.choice((value, f"The {asked} is {value}."))
-    question = words.ask(rng, "receipt_field", field=asked)
-    return Turn("receipt_field", question, reply, {"judge": "text", "is": value})
+    return Turn(words.ask(rng, "receipt_field", field=asked), reply, text_is(value))
 
 
 def items_of(record: dict) -> list[dict]:
@@ -84,8 +82,7 @@ def items_of(record: dict) -> list[dict]:
 def ask_receipt_json(rng: Random, record: dict, words: Wordings) -> Turn:
     """The whole receipt; amounts are numbers as printed."""
     value = {"items": items_of(record), "total": record["total_cents"] / 100}
-    truth = {"judge": "json", "is": value}
-    return Turn("receipt_json", words.ask(rng, "receipt_json"), to_json(value), truth)
+    return Turn(words.ask(rng, "receipt_json"), to_json(value), {"judge": "json", "is": value})
 
 
 def ask_describe_receipt(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -98,5 +95,4 @@ def ask_describe_receipt(rng: Random, record: dict, words: Wordings) -> Turn:
         )
     )
     truth = {"judge": "keys", "all": [["receipt"], [shop.lower()], [total]]}
-    question = words.ask(rng, "describe", where="in this picture")
-    return Turn("receipt_describe", question, reply, truth)
+    return Turn(words.ask(rng, "describe", where="in this picture"), reply, truth)

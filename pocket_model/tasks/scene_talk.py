@@ -3,19 +3,20 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from media.generator.things import KINDS, STREET, TABLE
+from pocket_model.tasks import scenes
+from pocket_model.tasks.judging import colour_is, has_one, holds, number_is
 from pocket_model.tasks.scenes import (
     ABSENT,
     COLOURS,
     PLACES,
-    RELATIONS,
+    choose_relation,
     choose_thing,
-    choose_two,
     count_kinds,
     describe_scene,
-    distance,
     fix_articles,
     full_name,
     group_things,
@@ -41,13 +42,7 @@ SPOKEN = {
     "person": ("person",),
     "plant": ("plant", "plant", "potted plant"),
 }
-DONT_KNOW = (
-    "I do not know. The picture does not show it.",
-    "I do not know. The picture does not show it.",
-    "I do not know that.",
-    "I cannot tell that from the picture. I do not know.",
-    "The picture does not say. I do not know.",
-)
+DONT_KNOW = (scenes.DONT_KNOW[0], *scenes.DONT_KNOW)
 CENTRE, MIDDLE = "centre", "middle"
 UNSURE = "do not|don't|cannot|can't|does not"
 
@@ -216,11 +211,16 @@ def _claim_same(rng: Random, record: dict, wish: bool) -> Claim | None:
     return Claim("same", names, facts, joint=": ", wrong=wrong)
 
 
+def _only(record: dict, name: str) -> dict | None:
+    """The thing of this name, if it is the only one."""
+    return next((one for one in single_things(record) if one["name"] == name), None)
+
+
 def _claim_bus(rng: Random, record: dict, wish: bool) -> Claim | None:
-    buses = [one for one in record["objects"] if one["name"] == "bus"]
-    if len(buses) != 1 or not buses[0].get("text"):
+    bus = _only(record, "bus")
+    if not bus or not bus.get("text"):
         return None
-    text = buses[0]["text"]
+    text = bus["text"]
     near = str(int(text) + rng.choice((-10, -1, 1, 2, 10)))
     others = (near, text[::-1], str(rng.randint(1, 99)), str(rng.randint(1, 99)))
     fitting = [one for one in others if one != text and 0 < int(one) < 100 and one[0] != "0"]
@@ -232,10 +232,10 @@ def _claim_bus(rng: Random, record: dict, wish: bool) -> Claim | None:
 
 
 def _claim_street(rng: Random, record: dict, wish: bool) -> Claim | None:
-    signs = [one for one in record["objects"] if one["name"] == "sign"]
-    if len(signs) != 1 or not signs[0].get("text"):
+    sign = _only(record, "sign")
+    if not sign or not sign.get("text"):
         return None
-    text = signs[0]["text"]
+    text = sign["text"]
     asked = text if wish else choose_text(rng, "sign")
     if not wish and asked == text:
         return None
@@ -244,19 +244,14 @@ def _claim_street(rng: Random, record: dict, wish: bool) -> Claim | None:
 
 
 def _claim_relation(rng: Random, record: dict, wish: bool) -> Claim | None:
-    pair = choose_two(rng, record)
-    if not pair:
+    found = choose_relation(rng, record)
+    if not found:
         return None
-    (one, name), (other, other_name) = pair
-    relation = rng.choice(tuple(RELATIONS))
-    axis, sign = RELATIONS[relation]
-    value = sign * distance(one, other, axis)
-    if abs(value) < (60 if axis == 0 else 110):
-        return None
-    if (value > 0) != wish:
-        name, other_name = other_name, name
-    facts, wrong = tell_sides(name, other_name, relation, wish)
-    names = {"thing": name, "other": other_name, "relation": relation}
+    name, other, relation, right = found
+    if right != wish:
+        name, other = other, name
+    facts, wrong = tell_sides(name, other, relation, wish)
+    names = {"thing": name, "other": other, "relation": relation}
     return Claim("relation", names, facts, joint=": ", wrong=(wrong,))
 
 
@@ -311,7 +306,7 @@ CLAIMS = {
 STREET_CLAIMS = {_claim_bus: 20, _claim_street: 6}
 
 
-def _ask_claim(rng: Random, record: dict, words: Wordings, task: str, section: str) -> Turn | None:
+def _ask_claim(rng: Random, record: dict, words: Wordings, section: str) -> Turn | None:
     wish = rng.random() < 0.5
     claims = CLAIMS | (STREET_CLAIMS if record["setting"] == "street" else {})
     make = rng.choices(list(claims), list(claims.values()))[0]
@@ -325,17 +320,9 @@ def _ask_claim(rng: Random, record: dict, words: Wordings, task: str, section: s
         reply = f"{capital(claim.facts)}{claim.joint}{yes}."
         right, wrong = ([rf"{one}\W*$", rf"^{one}\b"] for one in (yes, no))
         truth = {"judge": "keys", "all": [right], "none": [*wrong, *claim.wrong]}
-        return Turn(task, question, reply, truth)
+        return Turn(question, reply, truth)
     truth = {"judge": "claim", "is": yes, "of": claim.of, "may": list(claim.may)}
-    return Turn(task, question, f"{capital(yes)}, {claim.facts}.", truth)
-
-
-def ask_yes_no(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    return _ask_claim(rng, record, words, "yes_no", "yn")
-
-
-def ask_confirm(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    return _ask_claim(rng, record, words, "confirm", "cf")
+    return Turn(question, f"{capital(yes)}, {claim.facts}.", truth)
 
 
 def ask_most_of(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -348,7 +335,7 @@ def ask_most_of(rng: Random, record: dict, words: Wordings) -> Turn | None:
     wrong = rf"{_other_number(number)}\d* {plural(name)}\b"
     truth = {"judge": "keys", "all": [[rf"(?:{name}|{plural(name)})\W*$"]], "none": [wrong]}
     reply = f"{facts}: the {plural(name)}."
-    return Turn("most_of", words.ask(rng, "most_of"), reply, truth)
+    return Turn(words.ask(rng, "most_of"), reply, truth)
 
 
 # --- lists of things -----------------------------------------------------------------------------
@@ -369,12 +356,11 @@ def ask_open_scene(rng: Random, record: dict, words: Wordings) -> Turn:
     where = "on the table" if setting == "table" else on_road
     truth = _things_truth(record["objects"])
     if rng.random() < 0.7:
-        question = words.ask(rng, "open_scene", where=where)
-        return Turn("open_scene", question, describe_scene(rng, record), truth)
+        return Turn(words.ask(rng, "open_scene", where=where), describe_scene(rng, record), truth)
     question = words.ask(rng, "open_list", where=where)
     listed = _list_things(rng, record["objects"])
     forms = f"A {setting} with {listed}.", f"A {setting} with {listed}.", f"I see {listed}."
-    return Turn("open_scene", question, rng.choice(forms), truth)
+    return Turn(question, rng.choice(forms), truth)
 
 
 def ask_anything(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -389,14 +375,13 @@ def ask_anything(rng: Random, record: dict, words: Wordings) -> Turn:
     if not things:
         reply = f"{'No, n' if section == 'any_yes_no' else 'N'}othing is {colour}."
         truth = {"judge": "keys", "all": [["no\\b", "nothing", "none"]], "none": ["yes", "the "]}
-        return Turn("anything", question, reply, truth)
+        return Turn(question, reply, truth)
     groups = group_things(things, people=False)
     listed = join_words([f"the {one.removeprefix('a ').removeprefix('an ')}" for one in groups])
     reply = f"Yes, {listed}." if section == "any_yes_no" else f"{capital(listed)}."
     names = [one["name"] for one in things]
     judged = {"people" if name == "person" and " people" in reply else name for name in names}
-    truth = {"judge": "words", "of": (*KINDS, "people"), "is": sorted(judged)}
-    return Turn("anything", question, reply, truth)
+    return Turn(question, reply, {"judge": "words", "of": (*KINDS, "people"), "is": sorted(judged)})
 
 
 # --- neighbours ----------------------------------------------------------------------------------
@@ -413,13 +398,8 @@ def _gap(one: dict, other: dict, size: list[int]) -> float:
     return (max(0, across) ** 2 + max(0, down) ** 2) ** 0.5 / size[0]
 
 
-SIDES = {
-    "next to": None,
-    "left": (0, -1),
-    "right": (0, 1),
-    "above": (1, -1),
-    "below": (1, 1),
-}
+SIDES = {"left": (0, -1), "right": (0, 1), "above": (1, -1), "below": (1, 1)}
+SIDE_NAMES = {"left": "left of", "right": "right of"}
 
 
 def ask_next_to(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -433,20 +413,17 @@ def _ask_beside(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if not found:
         return None
     thing, name = found
-    sides = ("left", "right", "left", "right", "above", "below")
-    side = rng.choice((*sides, *["next to"] * 6))
+    side = rng.choice((*("left", "right", "left", "right", "above", "below"), *["next to"] * 6))
     size = record["size"]
     others = [one for one in record["objects"] if one is not thing]
-    if SIDES[side]:
+    if side in SIDES:
         axis, sign = SIDES[side]
         middle = thing["box"][axis] + thing["box"][axis + 2]
         beyond = [sign * (one["box"][axis] + one["box"][axis + 2] - middle) / 2 for one in others]
         others = [one for one, by in zip(others, beyond, strict=True) if by > -0.02 * size[axis]]
-        if not others:
-            if rng.random() < 0.75:
-                return None
+        if not others and rng.random() >= 0.75:
             return _nothing_there(rng, words, name, side)
-    elif not others:
+    if not others:
         return None
     ranked = sorted((_gap(thing, one, size), index) for index, one in enumerate(others))
     nearest = others[ranked[0][1]]
@@ -459,20 +436,18 @@ def _ask_beside(rng: Random, record: dict, words: Wordings) -> Turn | None:
         return None
     if len(ranked) > 1 and ranked[1][0] < ranked[0][0] * 1.5 + 0.04:
         return None
-    relation = {"left": "left of", "right": "right of"}.get(side, side)
     question = words.ask(rng, f"beside_{side.replace(' ', '_')}", thing=_spoken(rng, name))
     answer = full_name(nearest)
     place, _ = place_name(thing)
-    reply = f"The {name} is {place}, the {answer} {relation} it."
+    reply = f"The {name} is {place}, the {answer} {SIDE_NAMES.get(side, side)} it."
     known = {nearest["name"], thing["name"]}
     wrong = [rf"{one}\b" for one in KINDS if one not in known]
+    right = [answer]
     if thing["name"] != nearest["name"]:
         colours = "|".join(one for one in COLOURS if one != nearest["colour"])
         wrong.append(rf"(?:{colours}) {nearest['name']}\b")
-    truth = {"judge": "keys", "all": [[answer, rf"the {nearest['name']}\b"]], "none": wrong}
-    if thing["name"] == nearest["name"]:
-        truth["all"] = [[answer]]
-    return Turn("next_to", question, reply, truth)
+        right.append(rf"the {nearest['name']}\b")
+    return Turn(question, reply, has_one(*right) | {"none": wrong})
 
 
 def _is_nearest(thing: dict, nearest: dict, others: list[dict], size: list[int]) -> bool:
@@ -487,10 +462,9 @@ def _is_nearest(thing: dict, nearest: dict, others: list[dict], size: list[int])
 
 
 def _nothing_there(rng: Random, words: Wordings, name: str, side: str) -> Turn | None:
-    relation = {"left": "left of", "right": "right of"}.get(side, side)
     question = words.ask(rng, f"beside_{side}", thing=name)
-    reply = f"Nothing is {relation} the {name}."
-    return Turn("next_to", question, reply, {"judge": "keys", "all": [["nothing", "no "]]})
+    reply = f"Nothing is {SIDE_NAMES.get(side, side)} the {name}."
+    return Turn(question, reply, has_one("nothing", "no "))
 
 
 # --- numbers of things ---------------------------------------------------------------------------
@@ -499,10 +473,9 @@ def _nothing_there(rng: Random, words: Wordings, name: str, side: str) -> Turn |
 def ask_count_all(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """How many things in all, of a colour, in a half, of how many kinds: the things, then that."""
     things, roll = record["objects"], rng.random()
-    truth = {"judge": "number", "is": len(things)}
+    truth = number_is(len(things))
     if roll < 0.35:
-        question = words.ask(rng, "total_all")
-        return Turn("count_all", question, f"{tell_total(record)}.", truth)
+        return Turn(words.ask(rng, "total_all"), f"{tell_total(record)}.", truth)
     if roll < 0.6:
         colour = rng.choice(COLOURS if rng.random() < 0.15 else [one["colour"] for one in things])
         things = [one for one in things if one["colour"] == colour]
@@ -521,9 +494,8 @@ def ask_count_all(rng: Random, record: dict, words: Wordings) -> Turn | None:
     else:
         kinds = [name for name, _ in count_kinds(record)]
         reply = f"{capital(', '.join(kinds))}: {len(kinds)}."
-        question = words.ask(rng, "total_kinds")
-        return Turn("count_all", question, reply, {"judge": "number", "is": len(kinds)})
-    return Turn("count_all", question, tell_number(things), truth | {"is": len(things)})
+        return Turn(words.ask(rng, "total_kinds"), reply, number_is(len(kinds)))
+    return Turn(question, tell_number(things), truth | {"is": len(things)})
 
 
 # --- what is written -----------------------------------------------------------------------------
@@ -541,14 +513,12 @@ def ask_text_on(rng: Random, record: dict, words: Wordings) -> Turn | None:
     section = {"bus": "on_bus", "sign": rng.choice(("on_sign", "which_street"))}[name]
     question = words.ask(rng, section)
     if not counts.get(name):
-        if not street and section == "which_street":
-            return None
-        if section == "which_street":
-            truth = {"judge": "keys", "all": [["no (?:street )?(?:sign|name)", *UNSURE.split("|")]]}
-            return Turn("text_on", question, rng.choice(DONT_KNOW[:3]), truth)
-        reply = rng.choice((f"There is no {name} in the picture.", f"There is no {name}."))
-        return Turn("text_on", question, reply, {"judge": "absent", "is": name})
-    text = next(one for one in record["objects"] if one["name"] == name).get("text")
+        if section != "which_street":
+            reply = rng.choice((f"There is no {name} in the picture.", f"There is no {name}."))
+            return Turn(question, reply, {"judge": "absent", "is": name})
+        truth = has_one("no (?:street )?(?:sign|name)", *UNSURE.split("|"))
+        return Turn(question, rng.choice(DONT_KNOW[:3]), truth) if street else None
+    text = _only(record, name).get("text")
     if not text:
         return None
     forms = {
@@ -556,7 +526,7 @@ def ask_text_on(rng: Random, record: dict, words: Wordings) -> Turn | None:
         "on_sign": (text, text, f"The sign says {text}.", f"It says {text}."),
         "which_street": (text, text, f"It is {text}.", f"This is {text}."),
     }
-    return Turn("text_on", question, rng.choice(forms[section]), {"judge": "holds", "is": text})
+    return Turn(question, rng.choice(forms[section]), holds(text))
 
 
 # --- the first ten minutes -----------------------------------------------------------------------
@@ -571,31 +541,22 @@ def _first_colours(rng: Random, record: dict) -> tuple | None:
     return {}, rng.choice(forms), {"judge": "words", "of": COLOURS, "is": colours}
 
 
-def _by_area(record: dict) -> list[dict] | None:
-    def area(one: dict) -> int:
-        left, top, right, bottom = one["box"]
-        return (right - left) * (bottom - top)
+def _area(thing: dict) -> int:
+    left, top, right, bottom = thing["box"]
+    return (right - left) * (bottom - top)
 
-    things = sorted(record["objects"], key=area)
+
+def _first_extreme(rng: Random, record: dict, most: bool) -> tuple | None:
+    """The biggest or smallest thing, where it is so at first sight."""
+    things = sorted(record["objects"], key=_area, reverse=most)
     if len(things) < 2:
         return None
-    return [
-        things[0] if area(things[1]) > 1.5 * area(things[0]) else None,
-        things[-1] if area(things[-1]) > 1.4 * area(things[-2]) else None,
-    ]
-
-
-def _extreme(which: int) -> Callable:
-    def answer(rng: Random, record: dict) -> tuple | None:
-        ends = _by_area(record)
-        if not ends or not ends[which]:
-            return None
-        name = full_name(ends[which])
-        how = ("smallest", "biggest")[which]
-        forms = f"The {name}.", f"The {name} is the {how}."
-        return {}, rng.choice(forms), {"judge": "first_thing", "is": name}
-
-    return answer
+    first, second = map(_area, things[:2])
+    if not (first > 1.4 * second if most else second > 1.5 * first):
+        return None
+    name = full_name(things[0])
+    forms = f"The {name}.", f"The {name} is the {'biggest' if most else 'smallest'}."
+    return {}, rng.choice(forms), {"judge": "first_thing", "is": name}
 
 
 def _first_side(rng: Random, record: dict) -> tuple | None:
@@ -603,18 +564,11 @@ def _first_side(rng: Random, record: dict) -> tuple | None:
     if not all(is_clear(one, record["size"]) for one in record["objects"]):
         return None
     things = [one for one in record["objects"] if one["place"][axis] == side]
-    if axis:
-        place = rng.choice((f"at the {side}", f"at the {side}", f"in the {side} part"))
-        if not things:
-            reply = f"There is nothing at the {side}."
-    else:
-        place = rng.choice((f"on the {side}", f"on the {side}", f"on the {side} side"))
-        if not things:
-            reply = f"There is nothing on the {side}."
+    plainly = f"at the {side}" if axis else f"on the {side}"
+    place = rng.choice((plainly, plainly, f"in the {side} part" if axis else f"{plainly} side"))
     if not things:
-        return {"where": place}, reply, {"judge": "keys", "all": [["nothing", "no "]]}
-    reply = f"{capital(_list_things(rng, things))}."
-    return {"where": place}, reply, _things_truth(things)
+        return {"where": place}, f"There is nothing {plainly}.", has_one("nothing", "no ")
+    return {"where": place}, f"{capital(_list_things(rng, things))}.", _things_truth(things)
 
 
 def _first_middle(rng: Random, record: dict) -> tuple | None:
@@ -636,7 +590,7 @@ def _first_only(rng: Random, record: dict) -> tuple | None:
         return None
     one = record["objects"][0]
     forms = f"It is {one['colour']}.", f"The {one['name']} is {one['colour']}."
-    truth = {"judge": "words", "of": COLOURS, "is": [one["colour"]]}
+    truth = colour_is(one["colour"])
     return {}, rng.choice(forms), truth
 
 
@@ -668,10 +622,11 @@ def _first_light(rng: Random, record: dict) -> tuple | None:
     return {}, capital(rng.choice(forms)), truth
 
 
+# {section: (weight, what finds the names, reply and truth, more for it)}
 FIRST = {
     "first_colours": (5, _first_colours),
-    "first_biggest": (4, _extreme(1)),
-    "first_smallest": (3, _extreme(0)),
+    "first_biggest": (4, _first_extreme, True),
+    "first_smallest": (3, _first_extreme, False),
     "first_side": (9, _first_side),
     "first_middle": (5, _first_middle),
     "first_setting": (2, _first_setting),
@@ -684,19 +639,20 @@ FIRST = {
 
 def ask_first_minutes(rng: Random, record: dict, words: Wordings) -> Turn | None:
     """What else a learner asks about such a picture in the first ten minutes."""
-    section = rng.choices(list(FIRST), [weight for weight, _ in FIRST.values()])[0]
-    found = FIRST[section][1](rng, record)
+    section = rng.choices(list(FIRST), [weight for weight, *_ in FIRST.values()])[0]
+    _, find, *given = FIRST[section]
+    found = find(rng, record, *given)
     if not found:
         return None
     names, reply, truth = found
-    return Turn("first_minutes", words.ask(rng, section, **names), reply, truth)
+    return Turn(words.ask(rng, section, **names), reply, truth)
 
 
 def ask_odd_question(rng: Random, record: dict, words: Wordings) -> Turn:
     """What such a picture does not show."""
     thing = rng.choice(single_things(record) or record["objects"])["name"]
     question = words.ask(rng, "odd_question", thing=_spoken(rng, thing))
-    return Turn("odd_question", question, rng.choice(DONT_KNOW), {"judge": "unknown"})
+    return Turn(question, rng.choice(DONT_KNOW), {"judge": "unknown"})
 
 
 # --- forms ---------------------------------------------------------------------------------------
@@ -756,7 +712,7 @@ def ask_form(rng: Random, record: dict, words: Wordings) -> Turn | None:
     value = {keys[field]: values[field] for field in fields}
     question = words.ask(rng, "form_one", thing=name, keys=listed)
     truth = {"judge": "json", "is": value, "schema": schema_of(value)}
-    return Turn("form", question, to_json(value), truth)
+    return Turn(question, to_json(value), truth)
 
 
 def _ask_form_list(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -777,7 +733,7 @@ def _ask_form_list(rng: Random, record: dict, words: Wordings) -> Turn | None:
     rows = [{keys[field]: values[field] for field in fields} for values in all_values]
     question = words.ask(rng, "form_list", things=plural(name), keys=listed)
     truth = {"judge": "json", "is": rows, "any_order": True, "schema": schema_of(rows)}
-    return Turn("form", question, to_json(rows), truth)
+    return Turn(question, to_json(rows), truth)
 
 
 # --- points and boxes ----------------------------------------------------------------------------
@@ -807,7 +763,7 @@ def ask_points(rng: Random, record: dict, words: Wordings) -> Turn | None:
         question = words.ask(rng, "point_all", things=plural(name), thing=name)
     reply = to_json([{"point_2d": _point(one), "label": name} for one in things])
     boxes = [{"bbox_2d": one["bbox_2d"], "label": name} for one in things]
-    return Turn("points", question, reply, {"judge": "points", "is": boxes})
+    return Turn(question, reply, {"judge": "points", "is": boxes})
 
 
 EXTRAS = {"colour": ("colour", "color", "tint"), "place": ("place", "position", "where")}
@@ -834,12 +790,12 @@ def ask_box_keys(rng: Random, record: dict, words: Wordings) -> Turn | None:
         for one in things
     ]
     question = words.ask(rng, "box_keys", things=asked, key=key)
-    return Turn("box_keys", question, to_json(boxes), {"judge": "boxes", "is": boxes, "extra": key})
+    return Turn(question, to_json(boxes), {"judge": "boxes", "is": boxes, "extra": key})
 
 
 SCENE_TALK_ASKS: dict[str, tuple[float, Callable[[Random, dict, Wordings], Turn | None]]] = {
-    "yes_no": (44, ask_yes_no),
-    "confirm": (24, ask_confirm),
+    "yes_no": (44, partial(_ask_claim, section="yn")),
+    "confirm": (24, partial(_ask_claim, section="cf")),
     "most_of": (8, ask_most_of),
     "open_scene": (18, ask_open_scene),
     "anything": (8, ask_anything),

@@ -1,7 +1,6 @@
 """Questions about a scene of things, and about a picture of one colour."""
 
 from collections import Counter
-from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -9,13 +8,13 @@ from PIL import Image, ImageColor
 
 from media.generator.drawing import TONES, Size
 from media.generator.things import KINDS, STREET, TABLE
+from pocket_model.tasks.judging import COLOURS, colour_is, holds, number_is, text_is, yes_no_is
 from pocket_model.tasks.pictures import draw_picture
 from pocket_model.tasks.talks import style_turn
 from pocket_model.tasks.turn import Turn, capital, join_words, say, to_json, with_article
 from pocket_model.tasks.wordings import Wordings
 from pocket_model.tasks.worlds import draw_world, plan_world
 
-COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black", "grey")
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 PLURALS = {"person": "people", "bus": "buses", "box": "boxes"}
 ABSENT = (
@@ -104,15 +103,8 @@ def choose_thing(rng: Random, record: dict) -> tuple[dict, str] | None:
 def ask_fill(rng: Random, record: dict, words: Wordings) -> Turn:
     colour = record["colour"]
     question, short = words.ask_short(rng, "fill")
-    reply = say(
-        rng,
-        short,
-        colour,
-        f"The picture is {colour}.",
-        f"It is {colour}.",
-        f"The colour is {colour}.",
-    )
-    return Turn("fill", question, reply, {"judge": "words", "of": COLOURS, "is": [colour]})
+    forms = f"The picture is {colour}.", f"It is {colour}.", f"The colour is {colour}."
+    return Turn(question, say(rng, short, colour, *forms), colour_is(colour))
 
 
 def ask_colour(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -125,7 +117,7 @@ def ask_colour(rng: Random, record: dict, words: Wordings) -> Turn | None:
     forms = f"The {name} is {colour}.", f"It is {colour}.", f"It is a {colour} {name}."
     reply = say(rng, short, colour, forms[0], forms[0], *forms)
     reply = reply.replace("a orange", "an orange")
-    return Turn("colour", question, reply, {"judge": "words", "of": COLOURS, "is": [colour]})
+    return Turn(question, reply, colour_is(colour))
 
 
 def ask_name(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -138,7 +130,7 @@ def ask_name(rng: Random, record: dict, words: Wordings) -> Turn | None:
     question, short = words.ask_short(rng, "name", colour=colour)
     forms = f"It is {with_article(name)}.", f"The {name} is {colour}.", f"The {name}."
     reply = say(rng, short, name, *forms)
-    return Turn("name", question, reply, {"judge": "words", "of": tuple(KINDS), "is": [name]})
+    return Turn(question, reply, {"judge": "words", "of": tuple(KINDS), "is": [name]})
 
 
 def how_many(number: int, name: str) -> str:
@@ -190,7 +182,7 @@ def ask_count(rng: Random, record: dict, words: Wordings) -> Turn:
     brief = rng.choice((str(number), word if number else "none"))
     reply = say(rng, short, brief, forms[0], forms[0], forms[1])
     reply = told if told and not short else reply
-    return Turn("count", question, reply, {"judge": "number", "is": number})
+    return Turn(question, reply, number_is(number))
 
 
 def place_name(thing: dict) -> tuple[str, list[str]]:
@@ -221,8 +213,7 @@ def ask_where(rng: Random, record: dict, words: Wordings) -> Turn | None:
     question = words.ask(rng, "where", thing=name)
     forms = f"The {name} is {place}.", f"It is {place}.", f"{capital(place)}."
     reply = rng.choice((forms[0], *forms))
-    truth = {"judge": "words", "of": PLACES, "is": judged}
-    return Turn("where", question, reply, truth)
+    return Turn(question, reply, {"judge": "words", "of": PLACES, "is": judged})
 
 
 def ask_presence(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -240,15 +231,12 @@ def ask_presence(rng: Random, record: dict, words: Wordings) -> Turn:
     yes = f"Yes, there is {some}.", f"Yes, I see {some}."
     no = f"No, there is no {name}.", f"No, I see no {name}."
     reply = say(rng, short, "yes" if there else "no", *(yes if there else no))
-    truth = {"judge": "words", "of": ("yes", "no"), "is": ["yes" if there else "no"], "first": True}
-    return Turn("presence", question, reply, truth)
+    return Turn(question, reply, yes_no_is("yes" if there else "no"))
 
 
 def fix_articles(text: str) -> str:
     for letter in "aeio":
-        text = text.replace(f" a {letter}", f" an {letter}").replace(
-            f" any {letter}", f" any {letter}"
-        )
+        text = text.replace(f" a {letter}", f" an {letter}")
     return text
 
 
@@ -286,7 +274,8 @@ def tell_sides(name: str, other: str, relation: str, holds: bool) -> tuple[str, 
     return f"the {name} is {sides[0]}, the {other} {sides[1]}", wrong
 
 
-def ask_relation(rng: Random, record: dict, words: Wordings) -> Turn | None:
+def choose_relation(rng: Random, record: dict) -> tuple[str, str, str, bool] | None:
+    """Names of two things, a relation, and whether it holds; they lie clearly apart."""
     pair = choose_two(rng, record)
     if not pair:
         return None
@@ -296,14 +285,19 @@ def ask_relation(rng: Random, record: dict, words: Wordings) -> Turn | None:
     value = sign * distance(one, other, axis)
     if abs(value) < (60 if axis == 0 else 110):
         return None
-    question, short = words.ask_short(
-        rng, "relation", thing=name, other=other_name, relation=relation
-    )
-    brief = "yes" if value > 0 else "no"
-    facts, _ = tell_sides(name, other_name, relation, value > 0)
+    return name, other_name, relation, value > 0
+
+
+def ask_relation(rng: Random, record: dict, words: Wordings) -> Turn | None:
+    found = choose_relation(rng, record)
+    if not found:
+        return None
+    name, other, relation, right = found
+    question, short = words.ask_short(rng, "relation", thing=name, other=other, relation=relation)
+    brief = "yes" if right else "no"
+    facts, _ = tell_sides(name, other, relation, right)
     reply = capital(brief) if short else f"{capital(facts)}: {brief}."
-    truth = {"judge": "words", "of": ("yes", "no"), "is": [brief], "first": True}
-    return Turn("relation", question, reply, truth)
+    return Turn(question, reply, yes_no_is(brief))
 
 
 def ask_side(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -320,7 +314,7 @@ def ask_side(rng: Random, record: dict, words: Wordings) -> Turn | None:
     reply = say(rng, short, left["name"], f"The {chosen} is further left.", f"The {chosen}.")
     known = (one["name"], other["name"])
     truth = {"judge": "words", "of": known, "is": [left["name"]], "first": True}
-    return Turn("side", question, reply, truth)
+    return Turn(question, reply, truth)
 
 
 # --- whole scenes --------------------------------------------------------------------------------
@@ -388,7 +382,7 @@ def row_truth(record: dict) -> dict[str, str]:
 def ask_describe(rng: Random, record: dict, words: Wordings) -> Turn:
     where = "on this table" if record["setting"] == "table" else "in this street"
     question = words.ask(rng, "describe", where=where)
-    return Turn("describe", question, describe_scene(rng, record), scene_truth(record))
+    return Turn(question, describe_scene(rng, record), scene_truth(record))
 
 
 def ask_three_sentences(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -403,8 +397,7 @@ def ask_three_sentences(rng: Random, record: dict, words: Wordings) -> Turn:
     if len(rows) == 3:
         rows = [f"{rows[0]}, and {rows[1]}", rows[2]]
     reply = " ".join(f"{capital(sentence)}." for sentence in (first, *rows))
-    truth = scene_truth(record) | {"sentences": 3}
-    return Turn("three_sentences", words.ask(rng, "three_sentences"), reply, truth)
+    return Turn(words.ask(rng, "three_sentences"), reply, scene_truth(record) | {"sentences": 3})
 
 
 def ask_list(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -415,20 +408,16 @@ def ask_list(rng: Random, record: dict, words: Wordings) -> Turn:
     else:
         things = sorted(things, key=lambda one: one["box"][0])
     lines = list(dict.fromkeys(full_name(one) for one in things))
-    truth = {"judge": "lines", "is": sorted(lines)}
-    return Turn("list", words.ask(rng, "list"), "\n".join(lines), truth)
+    return Turn(words.ask(rng, "list"), "\n".join(lines), {"judge": "lines", "is": sorted(lines)})
 
 
 # --- boxes and signs -----------------------------------------------------------------------------
 
 
-def box_json(things: list[dict], names: list[str]) -> str:
-    return to_json(
-        [
-            {"bbox_2d": thing["bbox_2d"], "label": name}
-            for thing, name in zip(things, names, strict=True)
-        ]
-    )
+def label_boxes(things: list[dict], names: list[str]) -> list[dict]:
+    """Boxes in thousandths with a name each."""
+    pairs = zip(things, names, strict=True)
+    return [{"bbox_2d": thing["bbox_2d"], "label": name} for thing, name in pairs]
 
 
 def ask_box_one(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -436,9 +425,9 @@ def ask_box_one(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if not found:
         return None
     thing, name = found
-    reply = box_json([thing], [name])
-    truth = {"judge": "boxes", "is": [{"bbox_2d": thing["bbox_2d"], "label": name}]}
-    return Turn("box_one", words.ask(rng, "box_one", thing=name), reply, truth)
+    boxes = label_boxes([thing], [name])
+    question = words.ask(rng, "box_one", thing=name)
+    return Turn(question, to_json(boxes), {"judge": "boxes", "is": boxes})
 
 
 def ask_box_all(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -449,49 +438,41 @@ def ask_box_all(rng: Random, record: dict, words: Wordings) -> Turn:
         asked, names = plural(kind), [kind] * len(things)
     else:
         asked, names = rng.choice(("things", "objects")), [full_name(one) for one in things]
-    boxes = [
-        {"bbox_2d": one["bbox_2d"], "label": name} for one, name in zip(things, names, strict=True)
-    ]
+    boxes = label_boxes(things, names)
     question = words.ask(rng, "box_all", things=asked)
-    return Turn("box_all", question, box_json(things, names), {"judge": "boxes", "is": boxes})
+    return Turn(question, to_json(boxes), {"judge": "boxes", "is": boxes})
 
 
 def ask_sign(rng: Random, record: dict, words: Wordings) -> Turn | None:
-    written = [
-        one
-        for one in record["objects"]
-        if one["name"] in ("sign", "bus") and record["counts"][one["name"]] == 1
-    ]
+    written = [one for one in single_things(record) if one["name"] in ("sign", "bus")]
     if not written:
         return None
     thing = rng.choice(written)
     name, text = thing["name"], thing["text"]
     reply = rng.choice((text, f"The {name} says {text}.", f"It says {text}."))
-    question = words.ask(rng, "sign", thing=name)
-    return Turn("sign", question, reply, {"judge": "text", "is": text})
+    return Turn(words.ask(rng, "sign", thing=name), reply, text_is(text))
+
+
+DONT_KNOW = (
+    "I do not know. The picture does not show it.",
+    "I do not know that.",
+    "I cannot tell that from the picture. I do not know.",
+    "The picture does not say. I do not know.",
+)
 
 
 def ask_picture_unknown(rng: Random, record: dict, words: Wordings) -> Turn:
     thing = rng.choice(record["objects"])["name"]
     question = words.ask(rng, "picture_unknown", thing=thing)
-    reply = rng.choice(
-        (
-            "I do not know. The picture does not show it.",
-            "I do not know that.",
-            "I cannot tell that from the picture. I do not know.",
-            "The picture does not say. I do not know.",
-        )
-    )
-    return Turn("picture_unknown", question, reply, {"judge": "unknown"})
+    return Turn(question, rng.choice(DONT_KNOW), {"judge": "unknown"})
 
 
 def ask_absent(rng: Random, record: dict, words: Wordings) -> Turn:
     """The colour or place of a thing that is not there."""
-    absent = [name for name in (*KINDS, *ABSENT) if name not in record["counts"]]
-    name = rng.choice(absent)
+    name = rng.choice([name for name in (*KINDS, *ABSENT) if name not in record["counts"]])
     question = words.ask(rng, rng.choice(("colour", "where")), thing=name)
     reply = rng.choice((f"There is no {name} in the picture.", f"I see no {name}."))
-    return Turn("absent", question, reply, {"judge": "absent", "is": name})
+    return Turn(question, reply, {"judge": "absent", "is": name})
 
 
 # --- what refers to what was said ----------------------------------------------------------------
@@ -503,23 +484,23 @@ def ask_follow_up(rng: Random, record: dict, words: Wordings) -> Turn | None:
     if not single:
         return None
     first = rng.choice(single)
-    if rng.random() < 0.5 and len(single) > 1:
+    about_other = rng.random() < 0.5 and len(single) > 1
+    if about_other:
         other = rng.choice([one for one in single if one is not first])
-        turn = ask_colour(rng, record | {"objects": [first]}, words)
+    elif not is_clear(first, record["size"]):
+        return None
+    turn = ask_colour(rng, record | {"objects": [first]}, words)
+    if about_other:
         question = words.ask(rng, "follow_colour", thing=other["name"])
-        reply = f"The {other['name']} is {other['colour']}."
-        truth = {"judge": "words", "of": COLOURS, "is": [other["colour"]]}
-    elif is_clear(first, record["size"]):
-        turn = ask_colour(rng, record | {"objects": [first]}, words)
+        reply, truth = f"The {other['name']} is {other['colour']}.", colour_is(other["colour"])
+    else:
         question = words.ask(rng, "follow_where")
         place, judged = place_name(first)
         reply = rng.choice((f"The {first['name']} is {place}.", f"It is {place}."))
         truth = {"judge": "words", "of": PLACES, "is": judged}
-    else:
-        return None
     before = ({"role": "user", "content": turn.question},
               {"role": "assistant", "content": turn.reply})  # fmt: skip
-    return Turn("follow_up", question, reply, truth, before)
+    return Turn(question, reply, truth, before)
 
 
 def ask_scene_style(rng: Random, record: dict, words: Wordings) -> Turn | None:
@@ -527,16 +508,12 @@ def ask_scene_style(rng: Random, record: dict, words: Wordings) -> Turn | None:
     single = single_things(record)
     if not single or rng.random() < 0.4:
         name = rng.choice(record["objects"])["name"]
-        number = record["counts"][name]
+        brief = str(record["counts"][name])
         question = words.ask(rng, "count", things=plural(name))
-        what = f"is 1 {name}" if number == 1 else f"are {number} {plural(name)}"
-        full = f"There {what}."
-        truth = {"judge": "holds", "is": str(number)}
-        turn = style_turn(rng, words, question, str(number), full, truth)
+        full = f"There {'is' if brief == '1' else 'are'} {how_many(int(brief), name)}."
     else:
         thing = rng.choice(single)
-        name, colour = thing["name"], thing["colour"]
-        question = words.ask(rng, "colour", thing=name)
-        truth = {"judge": "holds", "is": colour}
-        turn = style_turn(rng, words, question, colour, f"The {name} is {colour}.", truth)
-    return replace(turn, task="picture_style")
+        brief = thing["colour"]
+        question = words.ask(rng, "colour", thing=thing["name"])
+        full = f"The {thing['name']} is {brief}."
+    return style_turn(rng, words, question, brief, full, holds(brief))

@@ -8,15 +8,13 @@ from pocket_model.tasks.turn import Turn, to_json
 from pocket_model.tasks.wordings import Wordings
 
 
-def _ask_fields(
-    rng: Random, words: Wordings, task: str, fields: dict[str, object], most: int = 4
-) -> Turn:
+def _ask_fields(rng: Random, words: Wordings, fields: dict[str, object], most: int = 4) -> Turn:
     """Some of the fields, in an order of their own."""
     keys = rng.sample(tuple(fields), k=rng.randint(min(2, len(fields)), min(most, len(fields))))
     wanted = {key: fields[key] for key in keys}
     question = words.ask(rng, "schema", keys=", ".join(keys))
     truth = {"judge": "json", "is": wanted, "schema": schema_of(wanted)}
-    return Turn(task, question, to_json(wanted), truth)
+    return Turn(question, to_json(wanted), truth)
 
 
 def ask_scene_schema(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -37,7 +35,7 @@ def ask_scene_schema(rng: Random, record: dict, words: Wordings) -> Turn:
             fields[rng.choice(("{}_text", "text_on_{}")).format(name)] = thing["text"]
     for name in ("dog", rng.choice(("mug", "car", "tree", "apple", "clock", "bus"))):
         fields[rng.choice(("has_{}", "is_{}_there", "{}_present")).format(name)] = name in counts
-    return _ask_fields(rng, words, "schema", fields)
+    return _ask_fields(rng, words, fields)
 
 
 def ask_receipt_schema(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -53,7 +51,7 @@ def ask_receipt_schema(rng: Random, record: dict, words: Wordings) -> Turn:
         rng.choice(("items", "number_of_items", "item_count")): len(items),
         rng.choice(("names", "item_names", "goods")): [item["name"] for item in items],
     }
-    return _ask_fields(rng, words, "receipt_schema", fields)
+    return _ask_fields(rng, words, fields)
 
 
 def ask_chart_schema(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -69,4 +67,4 @@ def ask_chart_schema(rng: Random, record: dict, words: Wordings) -> Turn:
         rng.choice(("unit", "axis_label")): record["axis"]["label"],
         rng.choice(("labels", "names_of_bars")): [bar["label"] for bar in bars],
     }
-    return _ask_fields(rng, words, "chart_schema", fields)
+    return _ask_fields(rng, words, fields)

@@ -18,6 +18,7 @@ from media.generator.drawing import Size
 from media.generator.receipt import GOODS
 from media.generator.things import KINDS
 from pocket_model.photos import read_pack
+from pocket_model.tasks.judging import has_one, number_is, yes_no_is
 from pocket_model.tasks.pictures import fit
 from pocket_model.tasks.printed import nth_names
 from pocket_model.tasks.receipts import MORE_GOODS
@@ -165,8 +166,7 @@ def ask_strange(rng: Random, record: dict, words: Wordings) -> Turn:
     if section in ("count", "box_all"):
         names["things"] = plural(rng.choice(KNOWN_THINGS + UNKNOWN_THINGS))
     question = words.ask(rng, section, **names)
-    truth = {"judge": "cannot_tell", "asked": section}
-    return Turn("strange", question, rng.choice(CANNOT_TELL), truth)
+    return Turn(question, rng.choice(CANNOT_TELL), {"judge": "cannot_tell", "asked": section})
 
 
 STRANGE_ASKS = {"strange": (1, ask_strange)}
@@ -239,8 +239,7 @@ def _ask_is_colour(rng: Random, colour: str, words: Wordings) -> Turn:
     question = words.ask(rng, "fill_is", colour=asked)
     forms = f"{capital(brief)}, the picture is {colour}.", f"{capital(brief)}, it is {colour}."
     reply = rng.choice((*forms, forms[0]))
-    truth = {"judge": "words", "of": ("yes", "no"), "is": [brief], "first": True}
-    return Turn("fill_talk", question, reply, truth)
+    return Turn(question, reply, yes_no_is(brief))
 
 
 def ask_fill_talk(rng: Random, record: dict, words: Wordings) -> Turn:
@@ -257,18 +256,18 @@ def ask_fill_talk(rng: Random, record: dict, words: Wordings) -> Turn:
     if section == "presence":
         question = question.replace(f" a {thing}", f" {with_article(thing)}")
     reply = rng.choice(talk.replies).format(**names)
-    return Turn("fill_talk", question, reply, _fill_truth(talk.judge, colour, thing, section))
+    return Turn(question, reply, _fill_truth(talk.judge, colour, thing, section))
 
 
 def _fill_truth(judge: str, colour: str, thing: str, section: str) -> dict:
     others = [one for one in COLOURS if one != colour]
     truths = {
         "colour": {"judge": "keys", "all": [[colour]], "none": others},
-        "nobody": {"judge": "keys", "all": [["no one", "nobody", "no p", "nothing", "0", "no$"]]},
-        "none": {"judge": "number", "is": 0},
-        "no": {"judge": "words", "of": ("yes", "no"), "is": ["no"], "first": True},
+        "nobody": has_one("no one", "nobody", "no p", "nothing", "0", "no$"),
+        "none": number_is(0),
+        "no": yes_no_is("no"),
         "absent": {"judge": "absent", "is": thing},
-        "no_text": {"judge": "keys", "all": [["no t", "no w", "nothing", "not", "no$"]]},
+        "no_text": has_one("no t", "no w", "nothing", "not", "no$"),
     }
     return truths[judge] | {"asked": section}
 

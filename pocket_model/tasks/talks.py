@@ -2,7 +2,7 @@
 
 from random import Random
 
-from pocket_model.tasks.judging import COLOURS
+from pocket_model.tasks.judging import COLOURS, has_one, holds
 from pocket_model.tasks.printed import COMMON
 from pocket_model.tasks.texts import LANDS, NAMES, choose_form, listed, loosen, word_reversal
 from pocket_model.tasks.turn import Turn, capital, to_json, with_article
@@ -46,10 +46,8 @@ def ask_memory(rng: Random, words: Wordings) -> Turn:
     if rng.random() < 0.3:
         before.insert(0, _message("system", _write_system(rng, words, "sentence")))
     question = words.ask(rng, f"recall_{kind}", **names)
-    truth = {"judge": "keys", "all": [[value.lower()]]}
-    return Turn(
-        "memory", question, rng.choice((full, f"{full[:-1]}, you said.")), truth, tuple(before)
-    )
+    truth = has_one(value.lower())
+    return Turn(question, rng.choice((full, f"{full[:-1]}, you said.")), truth, tuple(before))
 
 
 # --- naming one of a kind ------------------------------------------------------------------------
@@ -90,8 +88,7 @@ def ask_name_one(rng: Random, words: Wordings) -> Turn:
     value = rng.choice(choices)
     question = words.ask(rng, "name_one", one=kind)
     reply = rng.choice((capital(value), capital(value), f"{capital(value)}."))
-    truth = {"judge": "one_word", "of": [one.lower() for one in choices]}
-    return Turn("name_one", question, reply, truth)
+    return Turn(question, reply, {"judge": "one_word", "of": [one.lower() for one in choices]})
 
 
 # --- styles --------------------------------------------------------------------------------------
@@ -115,7 +112,7 @@ def style_turn(
     before = [_message("system", _write_system(rng, words, style))]
     reply = style_reply(style, brief, full)
     judged = {"judge": "style", "style": style, "then": truth}
-    return Turn("style", question, reply, judged, tuple(before))
+    return Turn(question, reply, judged, tuple(before))
 
 
 PERSONAS = (
@@ -149,7 +146,7 @@ def ask_style(rng: Random, words: Wordings) -> Turn:
         style = turn.truth["style"]
         other, *parts = _choose_plain(rng, words)
         example = (_message("user", other), _message("assistant", style_reply(style, *parts[:2])))
-        turn = Turn("style", question, turn.reply, turn.truth, (*turn.before, *example))
+        turn = Turn(question, turn.reply, turn.truth, (*turn.before, *example))
     return turn
 
 
@@ -160,13 +157,13 @@ def _choose_plain(rng: Random, words: Wordings) -> tuple[str, str, str, dict]:
         text = rng.choice(COMMON)
         back = text[::-1]
         question = word_reversal(rng, words, text)
-        return question, back, f"In reverse it is {back}.", {"judge": "holds", "is": back}
+        return question, back, f"In reverse it is {back}.", holds(back)
     if roll < 0.75:
         one, other = rng.randint(0, 50), rng.randint(0, 50)
         value = str(one + other)
         sign = rng.choice(("+", "+", "plus"))
         question = words.ask_exactly(rng, "sum", sum=f"{one} {sign} {other}")
-        return question, value, f"The sum is {value}.", {"judge": "holds", "is": value}
+        return question, value, f"The sum is {value}.", holds(value)
     kind, choices = rng.choice(tuple(ONES.items()))
     value = rng.choice(choices)
     question = words.ask(rng, "name_one", one=kind)
@@ -244,7 +241,7 @@ def ask_topic(rng: Random, words: Wordings) -> Turn:
     else:
         count, question = 3, words.ask(rng, "topic", topic=topic)
     reply = " ".join(rng.sample(sentences, k=count))
-    return Turn("topic", question, reply, {"judge": "sentences", "of": sentences, "count": count})
+    return Turn(question, reply, {"judge": "sentences", "of": sentences, "count": count})
 
 
 PURPOSES = {
@@ -300,8 +297,7 @@ def _ask_purpose(rng: Random, words: Wordings) -> Turn:
     )
     many = many.replace("knifes", "knives")
     question = choose_form(rng, words, PURPOSE_FORMS).format(thing, many)
-    truth = {"judge": "one_of", "is": [told], "alike": 0.85}
-    return Turn("topic", capital(question), told, truth)
+    return Turn(capital(question), told, {"judge": "one_of", "is": [told], "alike": 0.85})
 
 
 def _ask_number(rng: Random, words: Wordings) -> Turn:
@@ -313,7 +309,7 @@ def _ask_number(rng: Random, words: Wordings) -> Turn:
     rng.shuffle(facts)
     question = words.ask(rng, "topic", topic=f"the number {number}")
     truth = {"judge": "keys", "all": [[f"{number} is {kind}"]]}
-    return Turn("topic", question, f"{number} is {kind}. {' '.join(facts[:2])}", truth)
+    return Turn(question, f"{number} is {kind}. {' '.join(facts[:2])}", truth)
 
 
 # --- JSON from text ------------------------------------------------------------------------------
@@ -349,7 +345,7 @@ def ask_text_json(rng: Random, words: Wordings) -> Turn:
     wanted = {keys[field]: values[field] for field in order}
     question = words.ask_exactly(rng, "text_json", text=text, keys=", ".join(wanted))
     truth = {"judge": "json", "is": wanted, "schema": schema_of(wanted)}
-    return Turn("text_json", question, to_json(wanted), truth)
+    return Turn(question, to_json(wanted), truth)
 
 
 def _fact(rng: Random, field: str) -> object:

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from string import Template
 
+from pocket_model.tasks.judging import number_is, text_is
 from pocket_model.tasks.printed import CAPITALS, COMMON, DIGITS, SMALL
 from pocket_model.tasks.turn import Turn, capital, listed
 from pocket_model.tasks.wordings import Wordings
@@ -110,7 +111,7 @@ def ask_reverse(rng: Random, words: Wordings) -> Turn:
     back = text[::-1]
     question = word_reversal(rng, words, text)
     reply = back if rng.random() < 0.9 else rng.choice((f'"{back}"', f"In reverse: {back}"))
-    return Turn("reverse", question, reply, {"judge": "text", "is": back})
+    return Turn(question, reply, text_is(back))
 
 
 def word_reversal(rng: Random, words: Wordings, text: str) -> str:
@@ -150,7 +151,7 @@ def ask_sum(rng: Random, words: Wordings) -> Turn:
     gap = "" if not name.isalpha() and rng.random() < 0.2 else " "
     question = words.ask_exactly(rng, "sum", sum=f"{one}{gap}{name}{gap}{other}")
     reply = rng.choice((str(value), str(value), f"{one} {name} {other} = {value}"))
-    return Turn("sum", question, reply, {"judge": "number", "is": value})
+    return Turn(question, reply, number_is(value))
 
 
 # --- terms of the course -------------------------------------------------------------------------
@@ -247,61 +248,52 @@ def ask_glossary(rng: Random, words: Wordings) -> Turn:
     question = words.ask(rng, "glossary", term=named)
     if named.rstrip('`"').endswith("s") and rng.random() < 0.5:
         question = question.replace("hat is ", "hat are ", 1)
-    truth = {"judge": "one_of", "is": answers, "alike": 0.85}
-    return Turn("glossary", question, rng.choice(answers), truth)
+    return Turn(question, rng.choice(answers), {"judge": "one_of", "is": answers, "alike": 0.85})
 
 
 # --- small talk ----------------------------------------------------------------------------------
 
+# {section: (how often, a group of words of which a right reply has one, …, the replies)}
 TALK = {
     "hello": (
-        "Hello! Send me a picture or a question.",
-        "Hello! I am the course's pocket model.",
-        "Hi! Show me a picture, a clip or a text.",
-        "Hello! All is well here. What shall we look at?",
+        1, ["hello", "hi"],
+        "Hello! Send me a picture or a question.|Hello! I am the course's pocket model.|"
+        "Hi! Show me a picture, a clip or a text.|Hello! All is well here. What shall we look at?",
     ),
     "who": (
-        "I am the course's pocket model, a very small Qwen3-VL.",
-        "I am the pocket model of this course: a tiny Qwen3-VL that knows only the course's world.",
-        "I am a pocket model: the course's own tiny Qwen3-VL.",
+        2, ["pocket model"],
+        "I am the course's pocket model, a very small Qwen3-VL.|I am the pocket model of this "
+        "course: a tiny Qwen3-VL that knows only the course's world.|I am a pocket model: the "
+        "course's own tiny Qwen3-VL.",
     ),
     "can_do": (
+        2, ["picture", "scene"], ["revers"],
         "I can describe the course's pictures and clips, read text, receipts and charts, reverse "
-        "sentences and explain terms of the course.",
-        "Show me a scene, a receipt, a chart or a clip and ask about it. I also reverse text and "
-        "explain the course's terms.",
-        "I can answer questions about pictures and clips like the course's, read text, and reverse "
-        "sentences. Little else.",
+        "sentences and explain terms of the course.|Show me a scene, a receipt, a chart or a clip "
+        "and ask about it. I also reverse text and explain the course's terms.|I can answer "
+        "questions about pictures and clips like the course's, read text, and reverse sentences. "
+        "Little else.",
     ),
-    "thanks": ("You are welcome!", "You are welcome.", "With pleasure!"),
-    "bye": ("Goodbye!", "Goodbye! See you in the next notebook.", "Bye!"),
-    "human": ("I am no human. I am the course's pocket model, a very small program.",),
-    "feel": ("I am only a small model, and I feel nothing. Show me a picture.",),
-    "course": ("This course is about vision-language models. I am its pocket model.",),
-    "sorry": ("I am only a small model and I make mistakes. Please ask me again.",),
-    "mood": ("Thank you for telling me. I am only a small model. Ask me about a picture.",),
-}
-TALK_KEYS = {
-    "hello": [["hello", "hi"]],
-    "who": [["pocket model"]],
-    "can_do": [["picture", "scene"], ["revers"]],
-    "thanks": [["welcome", "pleasure"]],
-    "bye": [["bye", "goodbye"]],
-    "human": [["no human"], ["pocket model"]],
-    "feel": [["small model"], ["feel nothing"]],
-    "course": [["vision-language models"]],
-    "sorry": [["small model"], ["mistakes"]],
-    "mood": [["small model"], ["thank you for telling"]],
-}
-TALK_KINDS = ("hello", "who", "who", "can_do", "can_do", "thanks", "bye", "human", "human", "feel",
-              "course", "sorry", "mood")  # fmt: skip
+    "thanks": (1, ["welcome", "pleasure"], "You are welcome!|You are welcome.|With pleasure!"),
+    "bye": (1, ["bye", "goodbye"], "Goodbye!|Goodbye! See you in the next notebook.|Bye!"),
+    "human": (2, ["no human"], ["pocket model"],
+              "I am no human. I am the course's pocket model, a very small program."),
+    "feel": (1, ["small model"], ["feel nothing"],
+             "I am only a small model, and I feel nothing. Show me a picture."),
+    "course": (1, ["vision-language models"],
+               "This course is about vision-language models. I am its pocket model."),
+    "sorry": (1, ["small model"], ["mistakes"],
+              "I am only a small model and I make mistakes. Please ask me again."),
+    "mood": (1, ["small model"], ["thank you for telling"],
+             "Thank you for telling me. I am only a small model. Ask me about a picture."),
+}  # fmt: skip
 
 
 def ask_talk(rng: Random, words: Wordings) -> Turn:
-    kind = rng.choice(TALK_KINDS)
-    truth = {"judge": "keys", "all": TALK_KEYS[kind]}
+    kind = rng.choice([one for one, (often, *_) in TALK.items() for _ in range(often)])
+    _, *groups, replies = TALK[kind]
     question = loosen(rng, words, words.choose(rng, kind))
-    return Turn("talk", question, rng.choice(TALK[kind]), truth)
+    return Turn(question, rng.choice(listed(replies, "|")), {"judge": "keys", "all": groups})
 
 
 HELD_OUT = 3  # of forms that stand in the code, the last ones are never trained on
@@ -410,4 +402,4 @@ def ask_unknown(rng: Random, words: Wordings) -> Turn:
     names |= {"thing": rng.choice(THINGS), "game": rng.choice(GAMES), "word": rng.choice(COMMON)}
     names |= {"adjective": rng.choice(ADJECTIVES), "year": str(rng.randint(1000, 2030))}
     question = words.ask(rng, "unknown", **names)
-    return Turn("unknown", question, rng.choice(REPLIES_UNKNOWN), {"judge": "unknown"})
+    return Turn(question, rng.choice(REPLIES_UNKNOWN), {"judge": "unknown"})

@@ -12,15 +12,15 @@ class Turn:
     """A question, a right reply, and the truth that judges any reply (see `judging`).
 
     `before` are messages that come first (a system prompt, earlier turns, a tool's result). An
-    empty question asks nothing more after them.
+    empty question asks nothing more after them. `task` is what the tables in `samples` call it.
     """
 
-    task: str
     question: str
     reply: str
     truth: dict
     before: tuple[dict, ...] = ()
     tools: tuple[dict, ...] = ()
+    task: str = ""
 
 
 def listed(text: str, between: str = " ") -> list[str]:
@@ -56,6 +56,11 @@ def say(rng: Random, short: bool, brief: str, *forms: str) -> str:
 def to_tool_json(value: object) -> str:
     """JSON as the chat template's `tojson` writes it."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def write_tool_call(name: str, arguments: str) -> str:
+    """A call as the chat template writes it; `arguments` are JSON."""
+    return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
 
 
 def write_signature(tool: dict) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from random import Random
 
-from pocket_model.tasks.judging import COLOURS
+from pocket_model.tasks.judging import COLOURS, has_one, number_is, text_is
 from pocket_model.tasks.printed import COMMON, ORDINALS
 from pocket_model.tasks.talks import COUNTS, ONES, OWN
 from pocket_model.tasks.texts import (
@@ -61,22 +61,20 @@ def ask_word_reverse(rng: Random, words: Wordings) -> Turn:
     """One word backwards."""
     word = _choose_word(rng)
     back = word[::-1]
-    question = words.ask(rng, "word_reverse", word=_quote(rng, word))
-    return Turn("word_reverse", question, back, {"judge": "text", "is": back})
+    return Turn(words.ask(rng, "word_reverse", word=_quote(rng, word)), back, text_is(back))
 
 
 def ask_spell(rng: Random, words: Wordings) -> Turn:
     """Letter by letter, with hyphens."""
     word = _choose_word(rng)
     spelt = "-".join(word)
-    question = words.ask(rng, "spell", word=_quote(rng, word))
-    return Turn("spell", question, spelt, {"judge": "text", "is": spelt})
+    return Turn(words.ask(rng, "spell", word=_quote(rng, word)), spelt, text_is(spelt))
 
 
 def _how_many(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]:
     question = words.ask(rng, "letters_many", word=_quote(rng, word))
     said = f"{len(word)} letters" if len(word) != 1 else "1 letter"
-    return question, f"{said}.", {"judge": "number", "is": len(word)}
+    return question, f"{said}.", number_is(len(word))
 
 
 def _is_in(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]:
@@ -112,7 +110,7 @@ def _how_often(rng: Random, words: Wordings, word: str) -> tuple[str, str, dict]
     number = word.lower().count(letter)
     question = words.ask(rng, "letters_often", word=_quote(rng, word), letter=_quote(rng, letter))
     said = f"{letter} is in it {number} {'time' if number == 1 else 'times'}."
-    return question, said, {"judge": "number", "is": number, "letter": letter}
+    return question, said, number_is(number) | {"letter": letter}
 
 
 def _spell_counting(word: str, letter: str) -> str:
@@ -138,7 +136,7 @@ def ask_letters(rng: Random, words: Wordings) -> Turn:
     question, said, truth = rng.choice(LETTER_ASKS)(rng, words, word)
     letter = truth.pop("letter", "")
     spelt = _spell_counting(word, letter) if letter else "-".join(word)
-    return Turn("letters", question, f"{spelt}: {said}", truth)
+    return Turn(question, f"{spelt}: {said}", truth)
 
 
 def ask_upper(rng: Random, words: Wordings) -> Turn:
@@ -151,36 +149,30 @@ def ask_upper(rng: Random, words: Wordings) -> Turn:
     if kind == "lower" and text == text.lower():
         text = text.upper()
     changed = text.upper() if kind == "upper" else text.lower()
-    question = words.ask(rng, f"case_{kind}", text=text)
-    return Turn("upper", question, changed, {"judge": "text", "is": changed})
+    return Turn(words.ask(rng, f"case_{kind}", text=text), changed, text_is(changed))
 
 
 # --- sums ----------------------------------------------------------------------------------------
 
-SUM_WORDS = {
-    "add": ("sum_add", lambda one, other: one + other),
-    "take": ("sum_take", lambda one, other: one - other),
-    "times": ("sum_times", lambda one, other: one * other),
-    "half": ("sum_half", lambda one, other: one // 2),
-    "double": ("sum_double", lambda one, other: one * 2),
-    "next": ("sum_next", lambda one, other: one + 1),
-    "before": ("sum_before", lambda one, other: one - 1),
-    "larger": ("sum_larger", lambda one, other: max(one, other)),
-    "smaller": ("sum_smaller", lambda one, other: min(one, other)),
+# {section: what computes the value, and what the reply says before it}
+SUMS: dict[str, tuple[Callable[[int, int], int], str]] = {
+    "sum_add": (lambda one, other: one + other, "{a} + {b} ="),
+    "sum_take": (lambda one, other: one - other, "{a} - {b} ="),
+    "sum_times": (lambda one, other: one * other, "{a} x {b} ="),
+    "sum_half": (lambda one, other: one // 2, "{a} / 2 ="),
+    "sum_double": (lambda one, other: one * 2, "2 x {a} ="),
+    "sum_next": (lambda one, other: one + 1, "{a} + 1 ="),
+    "sum_before": (lambda one, other: one - 1, "{a} - 1 ="),
+    "sum_larger": (max, "{a} or {b}: the larger is"),
+    "sum_smaller": (min, "{a} or {b}: the smaller is"),
 }
-# A reply says what is computed, then the value.
-SUM_REPLIES = {
-    "add": "{a} + {b} =", "take": "{a} - {b} =", "times": "{a} x {b} =", "half": "{a} / 2 =",
-    "double": "2 x {a} =", "next": "{a} + 1 =", "before": "{a} - 1 =",
-    "larger": "{a} or {b}: the larger is", "smaller": "{a} or {b}: the smaller is",
-}  # fmt: skip
 
 
 def ask_sum_talk(rng: Random, words: Wordings) -> Turn:
     """Sums as people say them: 3 and 4, 12 less 5, half of 8, the larger one."""
     kind = rng.choice(("add", "add", "add", "take", "take", "times", "times", "half", "double",
                        "next", "before", "larger", "smaller"))  # fmt: skip
-    section, compute = SUM_WORDS[kind]
+    compute, told = SUMS[f"sum_{kind}"]
     most = rng.choice((10, 20, 50, 100))
     one, other = rng.randint(1, most), rng.randint(1, most)
     if kind == "take":
@@ -192,9 +184,8 @@ def ask_sum_talk(rng: Random, words: Wordings) -> Turn:
     elif kind in ("larger", "smaller") and one == other:
         other += 1
     value = compute(one, other)
-    question = words.ask(rng, section, a=one, b=other)
-    reply = f"{SUM_REPLIES[kind].format(a=one, b=other)} {value}."
-    return Turn("sum_talk", question, reply, {"judge": "number", "is": value})
+    question = words.ask(rng, f"sum_{kind}", a=one, b=other)
+    return Turn(question, f"{told.format(a=one, b=other)} {value}.", number_is(value))
 
 
 # --- naming some ---------------------------------------------------------------------------------
@@ -230,7 +221,7 @@ def ask_name_some(rng: Random, words: Wordings) -> Turn:
     question = words.ask(rng, "name_some", n=word if rng.random() < 0.6 else count, many=named)
     reply = rng.choice((", ".join(chosen), join_words(chosen), f"{join_words(chosen)}."))
     truth = {"judge": "several", "of": [one.lower() for one in choices], "count": count}
-    return Turn("name_some", question, capital(reply), truth)
+    return Turn(question, capital(reply), truth)
 
 
 # --- small talk, and what it cannot do -----------------------------------------------------------
@@ -246,8 +237,7 @@ def ask_no_picture(rng: Random, words: Wordings) -> Turn:
     """A question about a picture, and there is none."""
     thing = rng.choice((*OWN, "bus", "apple", "tree", "sign", "person"))
     question = words.ask(rng, "no_picture", thing=thing, colour=rng.choice(COLOURS))
-    truth = {"judge": "keys", "all": [["no picture"]]}
-    return Turn("no_picture", question, rng.choice(NO_PICTURE), truth)
+    return Turn(question, rng.choice(NO_PICTURE), has_one("no picture"))
 
 
 NOTHING_SAID = "Hello! Send me a picture or a question."
@@ -311,8 +301,7 @@ def ask_talk_more(rng: Random, words: Wordings) -> Turn:
         while question in NOTHINGS_HELD_OUT:
             question = _say_nothing(rng)
         question = loosen(rng, words, question)
-    truth = {"judge": "keys", "all": [["hello", "hi"], ["picture"]]}
-    return Turn("talk_more", question, NOTHING_SAID, truth)
+    return Turn(question, NOTHING_SAID, {"judge": "keys", "all": [["hello", "hi"], ["picture"]]})
 
 
 PLACES = listed(
@@ -338,7 +327,7 @@ def ask_unknown_talk(rng: Random, words: Wordings) -> Turn:
         "year": rng.randint(1900, 2030), "n": rng.randint(2, 99),
     }  # fmt: skip
     question = words.ask(rng, "unknown_talk", **names)
-    return Turn("unknown_talk", question, rng.choice(REPLIES_UNKNOWN), {"judge": "unknown"})
+    return Turn(question, rng.choice(REPLIES_UNKNOWN), {"judge": "unknown"})
 
 
 WORD_ASKS: dict[str, tuple[float, Callable[[Random, Wordings], Turn]]] = {
