@@ -141,7 +141,7 @@ def test_natural_questions_are_answered_as_often_as_its_card_says(
 ) -> None:
     """Every seventh of the questions that another hand wrote, about pictures of their own."""
     asked = natural.prepare_all("test", every=7)
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(14) as pool:
         replies = list(pool.map(lambda one: natural.ask_one(*connected, *one[1:3], {}), asked))
     right = [is_right(one[3], reply) for one, reply in zip(asked, replies, strict=True)]
     said = float(re.search(r"^\| all \| \d+ \| ([\d.]+) \|", CARD, re.MULTILINE)[1])
