@@ -14,6 +14,7 @@ from helpers.server.records import (
     find_holder,
     find_orphans,
     find_servers,
+    name_process,
     stop_record,
     stop_servers,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "find_holder",
     "find_orphans",
     "find_servers",
+    "name_process",
     "read_facts",
     "stop_record",
     "stop_servers",

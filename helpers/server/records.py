@@ -226,7 +226,7 @@ def end_processes(
         if not left:
             return len(seen)
         if killed and now - killed > KILL_LIMIT:
-            names = ", ".join(_describe(p) for p in left)
+            names = ", ".join(name_process(p, state=True) for p in left)
             raise ServerError(
                 f"Processes of the server were killed and are still there: {names}. The system "
                 "ends them when it gets to it; `make stop` tells whether they are gone."
@@ -276,8 +276,17 @@ def find_holder(port: int) -> str:
                     break
                 if connection.pid == os.getpid():
                     return f"this Python or notebook itself (pid {connection.pid})"
-                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+                return name_process(psutil.Process(connection.pid))
     return "another user's program"
+
+
+def name_process(process: psutil.Process, *, state: bool = False) -> str:
+    """Name and pid, such as "vllm (pid 7)", or "vllm (pid 7, disk-sleep)" with its state."""
+    try:
+        known = f", {process.status()}" if state else ""
+        return f"{process.name()} (pid {process.pid}{known})"
+    except psutil.Error:  # it has just ended
+        return f"pid {process.pid}"
 
 
 @contextlib.contextmanager
@@ -406,7 +415,7 @@ def _has_python_parent(process: psutil.Process) -> bool:
 
 def _stop_orphans(orphans: list[psutil.Process]) -> str:
     gib = sum(p.memory_info().rss for p in orphans if lives(p)) / 2**30
-    names = ", ".join(f"{p.name()} (pid {p.pid})" for p in orphans if lives(p))
+    names = ", ".join(name_process(p) for p in orphans if lives(p))
     with hold_signals(but=signal.SIGINT) as caught:
         end_processes(lambda: [p for p in orphans if lives(p)], 0, caught)
     return f"Stopped: an engine whose notebook is gone, {names}; it held {gib:.1f} GiB."
@@ -444,14 +453,6 @@ def _is_tracker(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return "multiprocessing.resource_tracker" in " ".join(process.cmdline())
     return False
-
-
-def _describe(process: psutil.Process) -> str:
-    """Name, pid and state, such as "vllm (pid 7, disk-sleep)"."""
-    try:
-        return f"{process.name()} (pid {process.pid}, {process.status()})"
-    except psutil.Error:
-        return f"pid {process.pid}"
 
 
 def _signal(processes: Sequence[psutil.Process], number: int) -> None:
