@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from notebooks.snippets import PAGE, find_snippets, write_page
 from tests.conftest import NOTEBOOKS, ROOT, SOLUTIONS
 
 ALL = NOTEBOOKS + SOLUTIONS
@@ -71,14 +72,6 @@ def count_head(code: str) -> int:
     imports = (ast.Import, ast.ImportFrom)
     first = next(node for node in ast.parse(code).body if not isinstance(node, imports))
     return first.lineno - 1
-
-
-def find_roots(code: str) -> set[str]:
-    """The packages that a cell imports: `PIL` of `from PIL import Image`."""
-    nodes = list(ast.walk(ast.parse(code)))
-    plain = [one.name for node in nodes if isinstance(node, ast.Import) for one in node.names]
-    froms = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
-    return {module.partition(".")[0] for module in plain + froms}
 
 
 each = pytest.mark.parametrize("notebook", ALL, ids=name)
@@ -196,23 +189,26 @@ def test_two_snippets_at_least(notebook: Path) -> None:
     assert sum("snippet" in tags(cell) for cell in code_cells(notebook)) >= 2
 
 
-@each_lesson
-def test_snippets_that_ask_a_server_are_fit_to_keep(notebook: Path) -> None:
+def test_snippets_say_what_they_are_for_and_are_listed() -> None:
+    for snippet in find_snippets():
+        assert snippet.task, f"its first line is no comment that says its task: {snippet.code}"
+    assert PAGE.read_text() == write_page(), "make it again: python notebooks/snippets.py"
+
+
+def test_snippets_that_ask_a_server_are_fit_to_keep() -> None:
     """Without `helpers`, with a limit on time and tries, and with a way out in words."""
-    for cell in code_cells(notebook):
-        code = source(cell)
-        if "snippet" not in tags(cell) or not re.search(r"OpenAI\(|httpx\.", code):
+    for snippet in find_snippets():
+        if not re.search(r"OpenAI\(|httpx\.", snippet.code):
             continue
-        assert not find_roots(code) & {"helpers", "media", "pocket_model"}, code
-        assert "COURSE_BASE_URL" in code
-        assert "sys.exit(" in code, f"it ends in a traceback: {code}"
-        for call in find_calls(code):
+        assert snippet.is_bare, f"{snippet.task} needs {snippet.needs}"
+        assert snippet.asks_server, f"{snippet.task} does not read COURSE_BASE_URL"
+        assert "sys.exit(" in snippet.code, f"{snippet.task} ends in a traceback"
+        for call in find_calls(snippet.code):
             words = {keyword.arg for keyword in call.keywords}
-            asked = ast.unparse(call.func)
-            if asked == "OpenAI":
-                assert words >= {"base_url", "api_key", "timeout", "max_retries"}, code
-            if re.fullmatch(r"httpx\.\w+", asked):
-                assert "timeout" in words, code
+            if re.fullmatch(r"(Async)?OpenAI", ast.unparse(call.func)):
+                assert words >= {"base_url", "api_key", "timeout", "max_retries"}, snippet.task
+            if re.fullmatch(r"httpx\.(get|post)", ast.unparse(call.func)):
+                assert "timeout" in words, snippet.task
 
 
 @each_lesson
@@ -292,9 +288,10 @@ def test_links_and_pictures_lead_somewhere(notebook: Path) -> None:
                 assert path.exists(), target
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "media/README.md", "measurements/README.md"]
-)
+PAGES = ["README.md", "CONTRIBUTING.md", "media/README.md", "measurements/README.md"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, "notebooks/SNIPPETS.md"])
 def test_links_of_the_pages(page: str) -> None:
     path = ROOT / page
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
