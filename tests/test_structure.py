@@ -207,7 +207,7 @@ def test_snippets_that_ask_a_server_are_fit_to_keep() -> None:
             words = {keyword.arg for keyword in call.keywords}
             if re.fullmatch(r"(Async)?OpenAI", ast.unparse(call.func)):
                 assert words >= {"base_url", "api_key", "timeout", "max_retries"}, snippet.task
-            if re.fullmatch(r"httpx\.(get|post)", ast.unparse(call.func)):
+            if re.fullmatch(r"httpx\.(get|post|Client)", ast.unparse(call.func)):
                 assert "timeout" in words, snippet.task
 
 
