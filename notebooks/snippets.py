@@ -91,7 +91,7 @@ PICTURE = (
     + MODEL
     + """\
 {
-  printf '{"model": "%s", "max_tokens": 100, "messages": [{"role": "user", "content": [' "$MODEL"
+  printf '{"model": "%s", "max_tokens": 300, "messages": [{"role": "user", "content": [' "$MODEL"
   printf '{"type": "text", "text": "What stands on this table?"}, {"type": "image_url", '
   printf '"image_url": {"url": "data:image/png;base64,'
   base64 < "$PICTURE" | tr -d '\\n'

@@ -95,25 +95,18 @@ def web_address() -> Iterator[str]:
         web.shutdown()
 
 
-def test_a_picture_of_yours(
+def test_a_picture_from_the_web_and_one_that_is_none(
     bare_python: Path, empty_folder: Path, shared_environment: dict[str, str], web_address: str
 ) -> None:
     code = pick("Ask about a picture").code
-    colour = "Which colour fills this picture? Answer with one word."
-    code = code.replace(colour, "How many cups are there? Answer with one word.")
-    for url in ("../media/spot_a.png", f"{web_address}/spot_a.png"):
+    for url, answers in ((f"{web_address}/spot_a.png", True), ("no.png", False)):
         yours = code.replace('url = ""', f'url = "{url}"')
         assert yours != code
+        (empty_folder / "no.png").write_text("no picture")
         done = run(yours, bare_python, empty_folder, shared_environment)
-        assert done.returncode == 0, done.stderr
-    (empty_folder / "no.png").write_text("no picture")
-    for url in ("no.png", "missing.png"):
-        yours = code.replace('url = ""', f'url = "{url}"')
-        done = run(yours, bare_python, empty_folder, shared_environment)
-        assert done.returncode == 1
-        assert url in done.stderr
-        assert "put the path" in done.stderr
-        assert done.stderr.count("\n") == 1, "one sentence"
+        assert (done.returncode == 0) is answers, done.stderr
+        if not answers:
+            assert re.fullmatch(r".*no\.png.*: put the path .*\n", done.stderr), "one sentence"
 
 
 class Refusal(BaseHTTPRequestHandler):
@@ -126,7 +119,7 @@ class Refusal(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-@pytest.mark.parametrize("task", ["Ask a question", "Ask a server for its health"])
+@pytest.mark.parametrize("task", ["Ask a question", "Read a server's gauges"])
 def test_a_server_that_is_away_or_wants_a_key(
     task: str, bare_python: Path, empty_folder: Path
 ) -> None:
