@@ -35,8 +35,11 @@ def pick(task: str) -> Snippet:
 
 
 @pytest.fixture(scope="session")
-def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with openai, Pillow and PyAV as the stack pins them, and nothing else."""
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A Python with openai, Pillow and PyAV as the stack pins them, and nothing else.
+
+    `-I`: it finds no package through PYTHONPATH or the folder that it runs in.
+    """
     uv, folder = Path(sys.executable).with_name("uv"), tmp_path_factory.mktemp("bare") / "venv"
     python = folder / "bin" / "python"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
@@ -46,7 +49,7 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
             [*install, *where, "openai", "pillow", "av"], capture_output=True, text=True
         )
         if done.returncode == 0:
-            return python
+            return [str(python), "-I"]
     pytest.fail(
         "The snippets' own Python needs openai, Pillow and PyAV, which are neither in uv's cache "
         f"nor can be downloaded: connect to the network once. {done.stderr[-500:]}"
@@ -63,22 +66,22 @@ def empty_folder(tmp_path: Path) -> Path:
 
 
 def run(
-    code: str, python: Path | str, folder: Path, env: dict[str, str]
+    code: str, python: list[str], folder: Path, env: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [python, "-c", code], cwd=folder, env=env, capture_output=True, text=True, timeout=240
+        [*python, "-c", code], cwd=folder, env=env, capture_output=True, text=True, timeout=240
     )
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=name)
 def test_snippet_runs_alone(
     snippet: Snippet,
-    bare_python: Path,
+    bare_python: list[str],
     empty_folder: Path,
     shared_environment: dict[str, str],
     own_temporary: dict[str, str],
 ) -> None:
-    python = bare_python if snippet.is_bare else sys.executable
+    python = bare_python if snippet.is_bare else [sys.executable]
     done = run(snippet.code, python, empty_folder, shared_environment | own_temporary)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip(), "a snippet shows something"
@@ -96,7 +99,7 @@ def web_address() -> Iterator[str]:
 
 
 def test_a_picture_from_the_web_and_one_that_is_none(
-    bare_python: Path, empty_folder: Path, shared_environment: dict[str, str], web_address: str
+    bare_python: list[str], empty_folder: Path, shared_environment: dict[str, str], web_address: str
 ) -> None:
     code = pick("Ask about a picture").code
     for url, answers in ((f"{web_address}/spot_a.png", True), ("no.png", False)):
@@ -121,7 +124,7 @@ class Refusal(BaseHTTPRequestHandler):
 
 @pytest.mark.parametrize("task", ["Ask a question", "Read a server's gauges"])
 def test_a_server_that_is_away_or_wants_a_key(
-    task: str, bare_python: Path, empty_folder: Path
+    task: str, bare_python: list[str], empty_folder: Path
 ) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as locked:
         threading.Thread(target=locked.serve_forever, daemon=True).start()
