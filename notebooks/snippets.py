@@ -35,8 +35,8 @@ Each of these cells runs alone: copy it into a file of yours and run it. Those t
 take its address from `COURSE_BASE_URL` (else `http://127.0.0.1:8085/v1`) and its key from \
 `COURSE_API_KEY`, and need no more than `pip install openai pillow`, and `av` where PyAV is \
 named. Some draw a picture to have one; a path such as `../media/receipt.png` is the course's: \
-put yours. `tests/test_snippets.py` runs every one, on vLLM 0.11.0 and on 0.32.0, in a Python that \
-has nothing but what is named here.
+put yours. `tests/test_snippets.py` runs every one, on vLLM 0.11.0 and on 0.32.0; what needs \
+neither vLLM nor `helpers`, in a Python that has openai, Pillow and PyAV alone.
 
 This page is made by `python notebooks/snippets.py` from the cells.
 
