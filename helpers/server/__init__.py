@@ -14,6 +14,7 @@ from helpers.server.records import (
     find_holder,
     find_orphans,
     find_servers,
+    run_to_end,
     stop_record,
     stop_servers,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "find_orphans",
     "find_servers",
     "read_facts",
+    "run_to_end",
     "stop_record",
     "stop_servers",
 ]
