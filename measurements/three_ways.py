@@ -2,16 +2,16 @@
 
     python -m measurements.three_ways [--files 60] [--out measurements/three_ways.csv]
 
-It starts four engines, one after the other, on the course's place (not beside a running server on
-a card). `start` is the time to the first possible answer: of the server until it is ready, of
-run-batch all that a file of one request takes, of `LLM` its import and construction.
+It starts three engines, one after the other, on the course's place; stop its server before.
+`start` is the time to the first possible answer: of the server until it is ready, of run-batch all
+but the seconds that its own progress line counts, of `LLM` its import and construction.
 """
 
 import argparse
 import csv
 import json
 import os
-import subprocess
+import re
 import sys
 import tempfile
 import time
@@ -21,9 +21,10 @@ from pathlib import Path
 import psutil
 from openai import OpenAI
 
+from helpers.card import read_nvidia
 from helpers.media import image_data_url
 from helpers.places import MEASUREMENTS, SERVER_ONLY, Place, find_place
-from helpers.server import Server
+from helpers.server import Server, run_to_end
 from helpers.versions import read_engine_version
 from media.generator.fresh import draw_fresh
 
@@ -80,33 +81,25 @@ def time_server(place: Place, requests: list[dict]) -> tuple[float, float]:
 
 
 def time_run_batch(place: Place, requests: list[dict]) -> tuple[float, float]:
-    """Seconds for a file of one request, and what a file of all takes more."""
-    alone = run_batch(place, requests[:1])
-    return alone, run_batch(place, requests) - alone
-
-
-def run_batch(place: Place, requests: list[dict]) -> float:
+    """The same for a file of requests; the work is what its progress line says, whole seconds."""
     flags = [word for one in place.flags if one.name not in SERVER_ONLY for word in one.words]
     with tempfile.TemporaryDirectory() as folder:
-        batch, answers = Path(folder, "batch.jsonl"), Path(folder, "answers.jsonl")
+        batch, answers, log = (Path(folder, name) for name in ("in.jsonl", "out.jsonl", "log"))
         head = {"method": "POST", "url": "/v1/chat/completions"}
-        lines = [
-            json.dumps(head | {"custom_id": str(number), "body": body})
-            for number, body in enumerate(requests)
-        ]
-        batch.write_text("\n".join(lines) + "\n")
-        vllm = str(Path(sys.executable).with_name("vllm"))
-        command = [vllm, "run-batch", "-i", str(batch), "-o", str(answers)]
-        command += ["--model", str(place.model_path)]
+        lines = [head | {"custom_id": str(n), "body": body} for n, body in enumerate(requests)]
+        batch.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        command = [str(Path(sys.executable).with_name("vllm")), "run-batch"]
+        command += ["-i", str(batch), "-o", str(answers), "--model", str(place.model_path)]
         command += ["--served-model-name", str(place.served_model_name), *flags]
         begin = time.perf_counter()
-        done = subprocess.run(command, env=os.environ | place.env, capture_output=True, text=True)
+        if run_to_end(command, place.env, log):
+            raise SystemExit(f"vllm run-batch failed:\n{log.read_text()[-2000:]}")
         seconds = time.perf_counter() - begin
-        if done.returncode:
-            raise SystemExit(f"vllm run-batch failed:\n{done.stderr[-2000:]}")
         replies = [json.loads(line) for line in answers.read_text().splitlines()]
         assert len(replies) == len(requests) and not any(one["error"] for one in replies)
-    return seconds
+        minutes, rest = re.findall(r"Completed \| \d+/\d+ \[(\d+):(\d+)<", log.read_text())[-1]
+    work = 60 * int(minutes) + int(rest)
+    return seconds - work, work
 
 
 def time_offline(place: Place, requests: list[dict]) -> tuple[float, float]:
@@ -142,9 +135,10 @@ def ask_offline(llm, conversations):
 
 def save_row(path: Path, way: str, files: int, start: float, work: float) -> None:
     """Put one way into the table, in place of its row of this machine and version."""
+    card = read_nvidia().card
     row = {
         "way": way,
-        "machine": f"{psutil.cpu_count()} CPU cores",
+        "machine": card.name if card else f"{psutil.cpu_count()} CPU cores",
         "vllm": ".".join(map(str, read_engine_version())),
         "files": str(files),
         "start": f"{start:.1f}",
