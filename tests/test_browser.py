@@ -388,7 +388,7 @@ def box(browser: "sync_api.Browser", lab: str) -> Iterator[Page]:
     parts = [*code[:2], *limits.splitlines()[:2], *code[first : last + 1]]
     empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
     lesson["cells"] = [empty | {"id": f"box{n}", "source": text} for n, text in enumerate(parts)]
-    wait_for(lambda: answers(f"{lab}/api"), 60)
+    wait_for(lambda: answers(f"{lab}/api"), 120)
     httpx.put(
         f"{lab}/api/contents/box.ipynb?token={TOKEN}",
         json={"type": "notebook", "format": "json", "content": lesson},

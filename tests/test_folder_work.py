@@ -7,6 +7,8 @@ here is a few lines of HTTP, so that it can do that on command; the lesson itsel
 import _thread
 import ast
 import json
+import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -21,7 +23,7 @@ from openai import APIConnectionError, APIError, OpenAI
 
 from helpers.errors import CourseError
 from helpers.progress import draw_bar
-from helpers.server import explain_refusal
+from helpers.server import explain_refusal, run_to_end
 from tests.conftest import NOTEBOOKS, find_free_port
 
 NAMES = ("can_pass", "answer_one", "read_results", "send_all")
@@ -163,3 +165,46 @@ def test_an_interrupt_keeps_what_came(
         assert 6 <= count_replies(lesson) < 20
         lesson.send_all(JOBS)
     assert count_replies(lesson) == 20 and set(doors.asked.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "line"),
+    [
+        (1, 4, "██████░░░░░░░░░░░░░░░░░░ 1 of 4, 30 s left"),
+        (4, 4, "████████████████████████ 4 of 4, 0 s left"),
+        (0, 0, "░░░░░░░░░░░░░░░░░░░░░░░░ 0 of 0, 0 s left"),
+    ],
+)
+def test_a_bar(done: int, total: int, line: str) -> None:
+    assert draw_bar(done, total, 10) == line
+
+
+def test_a_command_is_run_to_its_end(tmp_path: Path) -> None:
+    code = "import os, sys; print(os.environ['WORD']); sys.exit(3)"
+    assert run_to_end([sys.executable, "-c", code], {"WORD": "yes"}, tmp_path / "log") == 3
+    assert (tmp_path / "log").read_text() == "yes\n"
+
+
+def test_an_interrupt_reaches_the_command_once_and_is_awaited(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    threading.Thread(target=interrupt_when, args=(log,), daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_to_end([sys.executable, "-uc", STUBBORN], {}, log)
+    assert log.read_text() == "begun\nasked to end\nended\n"
+
+
+STUBBORN = """
+import signal, sys, time
+signal.signal(signal.SIGINT, lambda *_: print("asked to end"))
+print("begun")
+signal.pause()
+time.sleep(0.5)
+print("ended")
+"""
+
+
+def interrupt_when(log: Path) -> None:
+    """Press ■ as soon as the command has written its first line."""
+    while not (log.exists() and log.read_text()):
+        time.sleep(0.02)
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
