@@ -56,6 +56,8 @@ def main() -> None:
         start, work = measure(place, requests)
         save_row(options.out, way, len(requests), start, work)
         print(f"{way:18} start {start:6.1f} s, {len(requests)} files {work:6.1f} s", flush=True)
+    for child in psutil.Process().children(recursive=True):
+        child.kill()  # once, on a busy machine, Python waited at its end for 0.32.0's engine for ever
 
 
 def make_request(seed: int, model: str) -> dict:
