@@ -57,7 +57,7 @@ def main() -> None:
         save_row(options.out, way, len(requests), start, work)
         print(f"{way:18} start {start:6.1f} s, {len(requests)} files {work:6.1f} s", flush=True)
     for child in psutil.Process().children(recursive=True):
-        child.kill()  # once, on a busy machine, Python waited at its end for 0.32.0's engine for ever
+        child.kill()  # once 0.32.0 waited for its engine for ever when Python ended
 
 
 def make_request(seed: int, model: str) -> dict:
