@@ -34,6 +34,14 @@ NOTHING = {"text/plain": ""}
 _drawing = threading.Lock()  # matplotlib draws in one thread at a time
 
 
+def show_widget(widget: ipywidgets.Widget, without_kernel: str = WITHOUT_KERNEL) -> None:
+    """Show a widget in the cell's output, and a sentence in its place where no kernel runs."""
+    from IPython.display import display
+
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    display({WIDGET: view, "text/plain": without_kernel}, raw=True)
+
+
 def write_assignment(name: str, value: Any) -> str:
     return f"{name} = {value!r}"
 
@@ -96,13 +104,7 @@ class Panel:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display(
-            {
-                WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id},
-                "text/plain": WITHOUT_KERNEL,
-            },
-            raw=True,
-        )
+        show_widget(self.widget)
         self._idle.clear()
         self._outputs = [display(NOTHING, raw=True, display_id=True) for _ in range(2)]
         try:

@@ -15,6 +15,7 @@ from helpers.server.records import (
     find_orphans,
     find_servers,
     name_process,
+    run_to_end,
     stop_record,
     stop_servers,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "find_servers",
     "name_process",
     "read_facts",
+    "run_to_end",
     "stop_record",
     "stop_servers",
 ]

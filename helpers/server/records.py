@@ -339,6 +339,26 @@ def start_process(command: list[str], env: dict[str, str], log: object) -> subpr
     return process
 
 
+def run_to_end(command: list[str], env: dict[str, str], log_path: Path) -> int:
+    """Run a command that starts an engine and ends by itself; returns its exit code.
+
+    `env` is added to this environment, the log holds what the command writes. An interrupt reaches
+    it once, as ctrl-C would, and is raised when it has ended: killed at once, it would leave its
+    engine behind.
+    """
+    with log_path.open("wb") as log:
+        process = start_process(command, os.environ | env, log)
+    try:
+        return process.wait()
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
+
+
 def start_watcher(record: Record) -> subprocess.Popen:
     """Start the process that ends the server when this one is gone, or JupyterLab above it."""
     above = os.environ.get("JPY_PARENT_PID", "")
