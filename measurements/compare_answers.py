@@ -54,7 +54,8 @@ def read_answers(path: Path) -> tuple[dict, dict[str, dict]]:
     Raises AnswersError with one sentence where the file is missing, cut off or of another kind.
     """
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        text = path.read_text(encoding="utf-8")
+        lines = [json.loads(line) for line in text.split("\n") if line.strip()]
     except OSError as error:
         raise AnswersError(f"{path} cannot be read ({error.strerror}).") from None
     except ValueError:
