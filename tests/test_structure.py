@@ -19,7 +19,7 @@ server = Server(place).start()
 client = OpenAI(base_url=place.base_url, api_key=place.api_key)
 MODEL = client.models.list().data[0].id
 server"""
-WITH_SERVER = ("03", "04", "05", "07", "08", "09", "10", "11", "12", "13", "15")
+WITH_SERVER = ("03", "04", "05", "07", "08", "09", "10", "11", "12", "13", "14", "15")
 # Names that several cells of a lesson set, all to the same.
 SAME_EVERYWHERE = {"MODEL", "answer", "base_url", "client", "folder", "key", "limits", "place"}
 SAME_EVERYWHERE |= {"processor"}

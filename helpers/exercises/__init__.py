@@ -42,6 +42,15 @@ def is_blank(answer: object) -> bool:
     return answer is ...
 
 
+def is_unwritten(answer: object) -> bool:
+    """Whether a function is still `def answer(boxes): ...`."""
+    code = getattr(answer, "__code__", None)
+    empty = (lambda boxes: None).__code__
+    return code is not None and code.co_code == empty.co_code and code.co_consts in (
+        (None,), empty.co_consts
+    )  # fmt: skip
+
+
 BLANK = wrong("Nothing here yet: replace the `...` with your answer and run the cell again.")
 
 
