@@ -288,7 +288,8 @@ def test_links_and_pictures_lead_somewhere(notebook: Path) -> None:
                 assert path.exists(), target
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", "media/README.md", "measurements/README.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "TEACHING.md"]
+PAGES += ["media/README.md", "measurements/README.md"]
 
 
 @pytest.mark.parametrize("page", [*PAGES, "notebooks/SNIPPETS.md"])
