@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 TWO := -n 2 -p no:nbval
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab serve stop test check record eval-pocket lock clean
+.PHONY: help setup lab serve stop test check record site eval-pocket lock clean
 
 help:    ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,9 @@ check: setup ## Run the fast tests, lint and format (about a minute)
 
 record: setup ## Run all notebooks and save their outputs
 	@$(BIN)/python notebooks/record.py
+
+site: setup ## Write the recorded notebooks as a website into site/, to read without installing
+	@$(BIN)/python notebooks/publish.py
 
 eval-pocket: setup ## Ask the running server (make serve) the pocket model's held-out questions
 	@$(BIN)/python -m pocket_model.evaluate
