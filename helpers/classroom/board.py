@@ -19,6 +19,7 @@ from helpers.classroom.seats import Seat
 from helpers.places import GIB, Place
 
 REFRESH = 0.5  # times a second
+ANSWER = 2.0  # s for the server to tell how it is
 CLOCK = 5.0  # s between two looks at the card and at /metrics
 
 
@@ -119,7 +120,7 @@ class Board:
     def _ask_server(self) -> str:
         url = self.place.base_url.removesuffix("/v1") + "/metrics"
         try:
-            text = httpx.get(url, timeout=2, trust_env=False).text
+            text = httpx.get(url, timeout=ANSWER, trust_env=False).text
         except httpx.HTTPError:
             return "the server does not answer"
         running, waiting, cache = (

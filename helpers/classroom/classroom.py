@@ -13,13 +13,14 @@ from pathlib import Path
 from rich.console import Console
 
 from helpers.classroom.board import Board
-from helpers.classroom.door import Door, Listener, check_listener, find_nginx
+from helpers.classroom.door import PROGRAMS, Door, Listener, check_listener, find_program
 from helpers.classroom.seats import ClassError, Seat, make_seats, read_seats, write_seats
 from helpers.errors import CourseError
 from helpers.places import Flag, Place, find_place
 from helpers.server import (
     Interrupted,
     Server,
+    check_own,
     check_port_free,
     end_serving,
     find_servers,
@@ -121,12 +122,13 @@ def hand_out(seats: Sequence[Seat], listener: Listener, path: Path | None) -> st
 def hold_class(options: argparse.Namespace) -> None:
     """Check everything, open the door, serve until ctrl-C, and shut the door."""
     check_stack(options.accept_known_holes)
-    find_nginx()
+    for name in PROGRAMS:
+        find_program(name)
     seats = choose_seats(options)
     inner_key = secrets.token_hex(16)
     place = make_place(find_place(), inner_key)
-    if place.name != "remote":
-        check_server_free(place.port)
+    check_own(place)
+    check_server_free(place.port)
     listener = check_listener(options.address, options.port, options.cert, options.key_file)
     with Door(listener, seats, place.port, inner_key) as door:
         path = options.write_keys and options.write_keys.expanduser()

@@ -38,6 +38,11 @@ START = 10.0  # s for nginx to listen
 STOP = 5.0  # s for it to end
 RETRY = 15  # s after which a client should ask again while the engine starts
 FILES = 8192
+PROGRAMS = {  # that the door needs: what for, and where they come from
+    "nginx": "which keeps the seats apart: `sudo apt-get install nginx-light`, and then `sudo "
+    "systemctl disable --now nginx`, since the package starts one of its own on port 80",
+    "setpriv": "which ends nginx together with this program: `sudo apt-get install util-linux`",
+}
 
 # Statuses that nginx itself answers with: what is sent, OpenAI's type of error, the sentence.
 REFUSALS = {
@@ -145,15 +150,12 @@ def _list_addresses() -> str:
     return f"it has {', '.join(found)}." if found else "it has none at all."
 
 
-def find_nginx() -> Path:
-    """The nginx of this machine, which is often not on a user's path."""
+def find_program(name: str) -> str:
+    """A program that the door needs; nginx is often not on a user's path."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-    if found := shutil.which("nginx", path=path):
-        return Path(found)
-    raise ClassError(
-        "nginx is missing, which keeps the seats apart: `sudo apt-get install nginx-light`, and "
-        "`sudo systemctl disable --now nginx`, since the package starts one of its own on port 80."
-    )
+    if found := shutil.which(name, path=path):
+        return found
+    raise ClassError(f"{name} is missing, {PROGRAMS[name]}.")
 
 
 def write_configuration(
@@ -215,7 +217,7 @@ http {{
     if ($seat = "") {{ return 401; }}
     limit_conn open {OPEN};
     limit_req zone=rate burst={QUEUE} delay={AT_ONCE};
-{_join(f"    error_page {status} @refuse{status};" for status in REFUSALS)}
+{_join(f"    error_page {status} ={REFUSALS[status][0]} @refuse{status};" for status in REFUSALS)}
 {_join(_write_refusal(status) for status in REFUSALS)}
 {_join(_write_route(path, "GET", upstream) for path in READ)}
 {_join(_write_route(path, "POST", upstream) for path in ASK)}
@@ -280,14 +282,14 @@ class Door:
 
     def open(self) -> None:
         """Start nginx and wait until it listens; `ClassError` with its own words if it does not."""
-        command = [str(find_nginx()), "-p", f"{self.folder}/", "-c", f"{self._configuration}"]
+        command = [find_program("nginx"), "-p", f"{self.folder}/", "-c", f"{self._configuration}"]
         command += ["-e", "stderr"]
         tried = subprocess.run([*command, "-q", "-t"], stdin=subprocess.DEVNULL, **_TEXT)
         if tried.returncode:
             raise ClassError(f"nginx does not take the configuration: {_find_cause(tried.stderr)}")
         with hold_signals(), (self.folder / "start.log").open("w") as log:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", *command],
+                [find_program("setpriv"), "--pdeathsig", "TERM", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -20,7 +20,15 @@ from helpers.server.records import (
     stop_servers,
 )
 from helpers.server.refusals import explain_refusal
-from helpers.server.server import Interrupted, Server, Stopped, end_serving, heed_signals, serve
+from helpers.server.server import (
+    Interrupted,
+    Server,
+    Stopped,
+    check_own,
+    end_serving,
+    heed_signals,
+    serve,
+)
 
 __all__ = [
     "STATE",
@@ -33,6 +41,7 @@ __all__ = [
     "StartFacts",
     "Stopped",
     "check_constraint",
+    "check_own",
     "check_port_free",
     "end_serving",
     "explain_refusal",

@@ -463,16 +463,21 @@ def _key(place: Place) -> dict[str, str]:
     return {"Authorization": f"Bearer {place.api_key}"}
 
 
+def check_own(place: Place) -> None:
+    """Raise `ServerError` for the remote place, whose server is somebody else's."""
+    if place.name == "remote":
+        raise ServerError(
+            f"The place is remote ({place.reason}): somebody else runs that server. To run one on "
+            "this machine, unset COURSE_BASE_URL and set COURSE_PLACE to cpu or gpu."
+        )
+
+
 def serve(server: Server) -> None:
     """Run a server until the course stops it; one that dies is started again, a few times.
 
     Raises `ServerError` when it cannot be started, or died too often in a row.
     """
-    if server.place.name == "remote":
-        raise ServerError(
-            f"The place is remote ({server.place.reason}): somebody else runs that server. To run "
-            "one on this machine, unset COURSE_BASE_URL and set COURSE_PLACE to cpu or gpu."
-        )
+    check_own(server.place)
     pauses, death = list(RESTARTS), ""
     while True:
         begin = time.monotonic()
