@@ -5,8 +5,10 @@ python -m tests.test_classroom --keys FILE --seconds 180    thirty learners on a
 
 import argparse
 import contextlib
+import functools
 import io
 import json
+import multiprocessing
 import re
 import shutil
 import signal
@@ -16,7 +18,6 @@ import stat
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -240,20 +241,27 @@ def test_the_board_counts_whole_lines_by_seat(tmp_path: Path) -> None:
     tallies.update()
     assert tallies.seats == {}
     lines = [
-        json.dumps({"seat": name, "status": status, "time": 100.0 + number})
-        for number, (name, status) in enumerate(
-            [("seat-01", 200), ("seat-01", 429), ("", 401), ("seat-02", 503), ("seat-02", 499)]
+        json.dumps({"seat": name, "status": status, "time": 100.0 + number, "sent": sent})
+        for number, (name, status, sent) in enumerate(
+            [
+                ("seat-01", 200, 9),
+                ("seat-01", 429, 9),
+                ("", 401, 9),
+                ("seat-02", 503, 9),
+                ("seat-02", 400, 0),
+                ("seat-02", 499, 0),
+            ]
         )
     ]
     log.write_text("\n".join(lines))  # the last one is half written
     tallies.update()
     assert tallies.seats["seat-01"] == board.Tally(answered=1, refused=1, last=101.0)
     assert tallies.seats[""].refused == 1
-    assert tallies.seats["seat-02"] == board.Tally(failed=1, last=103.0)
+    assert tallies.seats["seat-02"] == board.Tally(failed=1, last=104.0)
     with log.open("a") as file:
         file.write("\n")
     tallies.update()
-    assert tallies.seats["seat-02"] == board.Tally(failed=1, last=104.0)
+    assert tallies.seats["seat-02"] == board.Tally(failed=1, last=105.0)
 
 
 def test_the_board_reads_the_servers_metrics() -> None:
@@ -272,7 +280,9 @@ def test_the_board_shows_who_is_there(
 ) -> None:
     monkeypatch.setattr(board, "ANSWER", 0.2)
     learners, log = make_seats(3), tmp_path / "seats.log"
-    log.write_text(json.dumps({"seat": "seat-02", "status": 200, "time": time.time()}) + "\n")
+    log.write_text(
+        json.dumps({"seat": "seat-02", "status": 200, "time": time.time(), "sent": 9}) + "\n"
+    )
     console = Console(width=100, record=True, file=io.StringIO())
     shown = Board(learners, log, cpu_place, console)
     with (
@@ -283,7 +293,7 @@ def test_the_board_shows_who_is_there(
         asked.connect(("127.0.0.1", cpu_place.port))
         console.print(shown.draw())
     text = console.export_text()
-    assert re.search(r"seat-02 +│ +1 │ +1 │ +0 │ +0 │ +\d s ago", text), text
+    assert re.search(r"seat-02 +1 +1 +0 +0 +\d s", text), text
     assert "seat-01" not in text
     assert "the server does not answer" in text
     assert "not heard of: 2 seats" in text
@@ -440,6 +450,7 @@ class Outcome:
         return "\n".join([*lines, *(f"{count} × {error}" for error, count in self.lost.items())])
 
 
+@functools.cache
 def list_requests() -> dict[str, dict]:
     """The kinds of requests of notebooks 03, 04, 05 and 09, as keywords of `create`."""
     picture = {"type": "image_url", "image_url": {"url": image_data_url(MEDIA / "bar_chart.png")}}
@@ -459,24 +470,42 @@ def list_requests() -> dict[str, dict]:
 
 
 def attend(
-    base_url: str, key: str, model: str, goes_on: Callable[[int], bool], first: int = 0
+    client: OpenAI, key: str, model: str, goes_on: Callable[[int], bool], first: int = 0
 ) -> Outcome:
     """One learner who asks every kind in turn, as long as `goes_on(requests so far)` is true."""
     outcome, requests, done = Outcome(), list(list_requests().items()), 0
-    with OpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=240) as client:
-        while goes_on(done):
-            kind, request = requests[(first + done) % len(requests)]
-            begin = time.monotonic()
-            try:
-                reply = client.chat.completions.create(model=model, **request)
-                if request.get("stream"):
-                    reply = list(reply)
-                    assert reply[-1].choices[0].finish_reason, "the stream broke off"
-            except (APIError, AssertionError) as error:
-                outcome.lost[f"{kind}: {type(error).__name__}: {error}"[:200]] += 1
-            else:
-                outcome.seconds.setdefault(kind, []).append(time.monotonic() - begin)
-            done += 1
+    client = client.with_options(api_key=key)
+    while goes_on(done):
+        kind, request = requests[(first + done) % len(requests)]
+        begin = time.monotonic()
+        try:
+            reply = client.chat.completions.create(model=model, **request)
+            if request.get("stream"):
+                reply = list(reply)
+                assert reply[-1].choices[0].finish_reason, "the stream broke off"
+        except (APIError, AssertionError) as error:
+            outcome.lost[f"{kind}: {type(error).__name__}: {error}"[:200]] += 1
+        else:
+            outcome.seconds.setdefault(kind, []).append(time.monotonic() - begin)
+        done += 1
+    return outcome
+
+
+def attend_together(
+    base_url: str, keys: list[str], model: str, goes_on: Callable[[int], bool]
+) -> Outcome:
+    """Let each key's learner ask at the same time, each beginning with another kind."""
+    outcome = Outcome()
+    with (
+        OpenAI(base_url=base_url, api_key="-", max_retries=0, timeout=240) as client,
+        ThreadPoolExecutor(len(keys)) as pool,
+    ):
+        learners = [
+            pool.submit(attend, client, key, model, goes_on, first)
+            for first, key in enumerate(keys)
+        ]
+        for one in learners:
+            outcome.add(one.result())
     return outcome
 
 
@@ -574,15 +603,9 @@ def test_a_class_with_one_who_misbehaves_loses_nothing(tmp_path: Path) -> None:
         model = httpx.get(f"{base_url}/models", headers=key_of(Seat(1, keys[0])), trust_env=False)
         model = model.json()["data"][0]["id"]
         bad = keys.pop()
-        with ThreadPoolExecutor(len(keys) + 1) as pool:
+        with ThreadPoolExecutor(1) as pool:
             held = pool.submit(misbehave_and_hold, base_url, bad, model, not old)
-            learners = [
-                pool.submit(attend, base_url, key, model, lambda done: done < 5, first)
-                for first, key in enumerate(keys)
-            ]
-            outcome = Outcome()
-            for one in learners:
-                outcome.add(one.result())
+            outcome = attend_together(base_url, keys, model, lambda done: done < 5)
             statuses, refused = held.result()
         assert (outcome.answered, outcome.lost) == (20, {}), str(outcome)
         assert {name: statuses[name] for name in REFUSED} == REFUSED
@@ -590,7 +613,7 @@ def test_a_class_with_one_who_misbehaves_loses_nothing(tmp_path: Path) -> None:
         assert all(status < 500 for status in statuses.values()), statuses
         assert refused == 2, "of 18 that one seat leaves open, 16 may stay"
         assert send(base_url, "/health", keys[0], "GET") == 200
-        assert attend(base_url, keys[0], model, lambda done: done < 1).lost == {}
+        assert attend_together(base_url, keys[:1], model, lambda done: done < 1).answered == 1
         log = STATE / f"class-{port}" / "seats.log"
         logged = log.read_text() + (STATE / f"server-{upstream}.log").read_text()
         shown = " ".join(
@@ -632,6 +655,16 @@ def wait_for(look: Callable[[], object], program: subprocess.Popen, limit: float
     return found
 
 
+def be_bad(base_url: str, key: str, model: str, seconds: float) -> Counter:
+    """Misbehave again and again; how often what was answered with which status."""
+    seen, end = Counter(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        with leave_open(base_url, key, 4):
+            found = misbehave(base_url, key, model, megabytes=200, killers=True)
+        seen.update(f"{name}: {status}" for name, status in found.items())
+    return seen
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keys", type=Path, required=True, help="what --write-keys wrote")
@@ -642,28 +675,11 @@ def main() -> None:
     base_url = re.search(r"COURSE_BASE_URL=(\S+)", options.keys.read_text())[1]
     models = httpx.get(f"{base_url}/models", headers=key_of(Seat(1, keys[0])), trust_env=False)
     model, end = models.json()["data"][0]["id"], time.monotonic() + options.seconds
-    seen: Counter = Counter()
-    lock = threading.Lock()
-
-    def be_bad(key: str) -> None:
-        while time.monotonic() < end:
-            with leave_open(base_url, key, 4):
-                found = misbehave(base_url, key, model, megabytes=200, killers=True)
-            with lock:
-                seen.update(f"{name}: {status}" for name, status in found.items())
-
     bad, good = keys[: options.bad], keys[options.bad :]
-    outcome = Outcome()
-    with ThreadPoolExecutor(len(keys)) as pool:
-        pests = [pool.submit(be_bad, key) for key in bad]
-        learners = [
-            pool.submit(attend, base_url, key, model, lambda _: time.monotonic() < end, first)
-            for first, key in enumerate(good)
-        ]
-        for one in learners:
-            outcome.add(one.result())
-        for one in pests:
-            one.result()
+    with multiprocessing.get_context("fork").Pool(options.bad) as pool:
+        pests = [pool.apply_async(be_bad, (base_url, key, model, options.seconds)) for key in bad]
+        outcome = attend_together(base_url, good, model, lambda _: time.monotonic() < end)
+        seen = sum((one.get() for one in pests), Counter())
     print(f"{len(good)} learners and {len(bad)} who misbehave, {options.seconds:.0f} s: {outcome}")
     print("\n".join(f"{count:5} × {name}" for name, count in sorted(seen.items())))
 

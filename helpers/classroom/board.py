@@ -10,7 +10,9 @@ from pathlib import Path
 
 import httpx
 import psutil
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.columns import Columns
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
@@ -20,6 +22,7 @@ from helpers.places import GIB, Place
 
 REFRESH = 0.5  # times a second
 ANSWER = 2.0  # s for the server to tell how it is
+ROWS = 15  # of one table
 CLOCK = 5.0  # s between two looks at the card and at /metrics
 
 
@@ -33,10 +36,10 @@ class Tally:
     last: float = 0.0
 
     def add(self, entry: dict) -> None:
-        """Count one line of the door's log. 499 is a client that went away, and no error."""
+        """Count one line of the door's log; a client that went away was not refused."""
         status = entry["status"]
         self.answered += status < 400
-        self.refused += 400 <= status < 499
+        self.refused += 400 <= status < 500 and entry["sent"] > 0
         self.failed += status >= 500
         self.last = entry["time"]
 
@@ -91,18 +94,23 @@ class Board:
             return contextlib.nullcontext()
         return Live(get_renderable=self.draw, console=self.console, refresh_per_second=REFRESH)
 
-    def draw(self) -> Table:
-        """The seats that have asked, with what is open now."""
+    def draw(self) -> Group:
+        """The seats that have asked, with what is open now; tables side by side where they fit."""
         self.tallies.update()
         opened = count_open(self.place.port)
         seen = [seat for seat in self.seats if seat.name in self.tallies.seats]
-        table = Table(title=self._describe_server(), caption=self._describe_rest(len(seen)))
-        for heading in ("seat", "open", "answered", "refused", "failed", "last answer"):
+        parts = [seen[at : at + ROWS] for at in range(0, len(seen), ROWS)]
+        tables = Columns([self._draw_part(part, opened) for part in parts])
+        return Group(self._describe_server(), tables, self._describe_rest(len(seen)))
+
+    def _draw_part(self, seats: Sequence[Seat], opened: dict[str, int]) -> Table:
+        table = Table(box=SIMPLE_HEAD)
+        for heading in ("seat", "open", "answered", "refused", "failed", "last"):
             table.add_column(heading, justify="left" if heading == "seat" else "right")
-        for seat in seen:
+        for seat in seats:
             tally = self.tallies.seats[seat.name]
             counts = (opened.get(seat.source, 0), tally.answered, tally.refused, tally.failed)
-            ago = f"{max(0, time.time() - tally.last):.0f} s ago"
+            ago = f"{max(0, time.time() - tally.last):.0f} s"
             table.add_row(seat.name, *map(str, counts), ago)
         return table
 
