@@ -39,7 +39,7 @@ from helpers.classroom.door import check_listener, find_program, write_configura
 from helpers.errors import CourseError
 from helpers.media import clip_data_url, image_data_url
 from helpers.places import MEDIA, Place
-from helpers.server import STATE, Server
+from helpers.server import STATE, Server, check_port_free
 from helpers.versions import REFERENCE, find_stack
 from tests.conftest import NOTEBOOKS, ROOT, course_environment, find_free_port
 from tests.test_constraints import KILLERS
@@ -107,6 +107,22 @@ def test_keys_in_a_file_are_the_teachers_alone(tmp_path: Path) -> None:
     with pytest.raises(CourseError, match="exists, and keys in it may be in use"):
         seats.write_seats(make_seats(2), "http://10.0.0.5:8086/v1", path)
     assert path.read_text() == before
+
+
+def test_keys_are_shown_only_where_no_file_holds_them(tmp_path: Path) -> None:
+    listener, path = check_listener("127.0.0.1", find_free_port()), tmp_path / "keys"
+    words = ["--address", "127.0.0.1"]
+    learners = make_seats(2)
+    shown = classroom.hand_out(learners, listener, read_options([*words, "--seats", "2"]))
+    assert shown.count("export COURSE_BASE_URL=") == 2
+    assert "A rehearsal" in shown
+    written = read_options([*words, "--seats", "2", "--write-keys", str(path)])
+    again = read_options([*words, "--read-keys", str(path)])
+    for options in (written, again):
+        said = classroom.hand_out(learners, listener, options)
+        assert str(path) in said
+        assert learners[0].key not in said
+    assert read_seats(path) == classroom.choose_seats(again) == learners
 
 
 @pytest.mark.parametrize("text", ["", "export COURSE_API_KEY=short\n", None, "twice"])
@@ -410,6 +426,63 @@ def test_tls_with_a_certificate_and_with_the_wrong_key(
     with pytest.raises(CourseError, match="key values mismatch"), Door(wrong, learners, 1, "x"):
         pass
     assert not find_doors(state)
+
+
+@pytest.mark.slow
+@needs_nginx
+@pytest.mark.parametrize("stage", ["starting", "serving", "pause", "stopped from elsewhere"])
+def test_ctrl_c_at_each_stage_ends_everything(
+    stage: str, stand_in: Path, cpu_place: Place, tmp_path: Path, state: Path
+) -> None:
+    script = f"""
+from pathlib import Path
+from helpers.server import server
+from helpers.classroom import classroom, door
+server.find_vllm = lambda: Path({str(stand_in)!r})
+classroom.check_stack = lambda accepted: None
+door.STATE = Path({str(state)!r})
+classroom.main()
+"""
+    words = ["--address", "127.0.0.1", "--port", str(find_free_port()), "--seats", "2"]
+    how = {"COURSE_STAND_IN": json.dumps({"wait": 60 if stage == "starting" else 0})}
+    screen = tmp_path / "screen"
+    with screen.open("w") as file:
+        program = subprocess.Popen(
+            [sys.executable, "-u", "-c", script, *words],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=course_environment(cpu_place.port) | how,
+            cwd=ROOT,
+        )
+    try:
+        sign = "starting Python" if stage == "starting" else "Stop it with ctrl-C"
+        wait_for(lambda: sign in screen.read_text(), program, 30)
+        if stage == "pause":
+            with contextlib.suppress(httpx.HTTPError):
+                httpx.get(f"http://127.0.0.1:{cpu_place.port}/die", trust_env=False)
+            wait_for(lambda: "Starting it again in" in screen.read_text(), program, 30)
+        if stage == "stopped from elsewhere":
+            Server(make_place(cpu_place, "")).stop()
+        else:
+            program.send_signal(signal.SIGINT)
+        assert program.wait(30) == 0, screen.read_text()
+    finally:
+        program.kill()
+    assert "Traceback" not in screen.read_text()
+    assert len(seats.LINE.findall(screen.read_text())) == 2
+    assert not find_doors(state)
+    assert not list(state.rglob("nginx.conf"))
+    check_port_free(cpu_place.port)
+
+
+@needs_nginx
+def test_a_server_that_runs_is_not_taken_over(
+    stand_in: Path, cpu_place: Place, state: Path, on_current: None
+) -> None:
+    options = read_options(["--address", "127.0.0.1", "--seats", "3"])
+    with Server(cpu_place), pytest.raises(CourseError, match="already runs on port"):
+        hold_class(options)
+    assert not state.exists()
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

@@ -105,18 +105,20 @@ def choose_seats(options: argparse.Namespace) -> list[Seat]:
     return make_seats(options.seats)
 
 
-def hand_out(seats: Sequence[Seat], listener: Listener, path: Path | None) -> str:
-    """The seats' lines, or where they are, since a class may see this screen."""
+def hand_out(seats: Sequence[Seat], listener: Listener, options: argparse.Namespace) -> str:
+    """The seats' lines, or the file that holds them, since a class may see this screen."""
     if listener.is_rehearsal:
         note = f"A rehearsal: {listener.address} can be reached from this machine alone.\n"
     elif listener.certificate is None:
         note = "Without --cert, whoever listens in this network reads keys and questions.\n"
     else:
         note = ""
-    if path is None:
-        return note + "\n".join(seat.line(listener.base_url) for seat in seats)
-    write_seats(seats, listener.base_url, path)
-    return f"{note}One line for each of {len(seats)} seats is in {path}, for you alone to read."
+    if path := options.write_keys:
+        write_seats(seats, listener.base_url, path.expanduser())
+        return f"{note}One line for each of {len(seats)} seats is in {path}, for you alone to read."
+    if path := options.read_keys:
+        return f"{note}The {len(seats)} seats of {path} are served at {listener.base_url}."
+    return note + "\n".join(seat.line(listener.base_url) for seat in seats)
 
 
 def hold_class(options: argparse.Namespace) -> None:
@@ -131,8 +133,7 @@ def hold_class(options: argparse.Namespace) -> None:
     check_server_free(place.port)
     listener = check_listener(options.address, options.port, options.cert, options.key_file)
     with Door(listener, seats, place.port, inner_key) as door:
-        path = options.write_keys and options.write_keys.expanduser()
-        print(hand_out(seats, listener, path), flush=True)
+        print(hand_out(seats, listener, options), flush=True)
         server = ClassServer(place, door, Board(seats, door.log, place, Console()))
         try:
             serve(server)
