@@ -197,7 +197,7 @@ def test_without_nginx_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         find_program("nginx")
 
 
-def test_the_reference_stack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reference_stack_is_refused(cpu_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classroom, "find_stack", lambda: REFERENCE)
     with pytest.raises(CourseError, match=r"CVE-2026-22778.*make class STACK=current"):
         hold_class(read_options(["--address", "127.0.0.1", "--seats", "3"]))

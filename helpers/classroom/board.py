@@ -83,8 +83,10 @@ def read_gauge(text: str, name: str) -> float:
 class Board:
     """The table of a class, drawn again every two seconds while `show` lasts."""
 
-    def __init__(self, seats: Sequence[Seat], log: Path, place: Place, console: Console) -> None:
-        self.seats, self.place, self.console = tuple(seats), place, console
+    def __init__(
+        self, seats: Sequence[Seat], log: Path, place: Place, console: Console | None = None
+    ) -> None:
+        self.seats, self.place, self.console = tuple(seats), place, console or Console()
         self.tallies = Tallies(log)
         self._looked, self._state = -CLOCK, ""
 

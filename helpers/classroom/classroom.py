@@ -9,10 +9,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from helpers.classroom.board import Board
 from helpers.classroom.door import PROGRAMS, Door, Listener, check_listener, find_program
 from helpers.classroom.seats import ClassError, Seat, make_seats, read_seats, write_seats
 from helpers.errors import CourseError
@@ -28,6 +26,9 @@ from helpers.server import (
     serve,
 )
 from helpers.versions import REFERENCE, find_stack
+
+if TYPE_CHECKING:
+    from helpers.classroom.board import Board
 
 PORT = 8086  # beside the 8085 of the server behind the door
 MOST_REPLIES = 128  # n of one request; the notebooks draw 100
@@ -49,7 +50,7 @@ def make_place(place: Place, inner_key: str) -> Place:
 class ClassServer(Server):
     """The server behind the door; while it serves, the door is kept open and the board shown."""
 
-    def __init__(self, place: Place, door: Door, board: Board) -> None:
+    def __init__(self, place: Place, door: Door, board: "Board") -> None:
         super().__init__(place)
         self.door, self.board = door, board
 
@@ -123,18 +124,20 @@ def hand_out(seats: Sequence[Seat], listener: Listener, options: argparse.Namesp
 
 def hold_class(options: argparse.Namespace) -> None:
     """Check everything, open the door, serve until ctrl-C, and shut the door."""
+    inner_key = secrets.token_hex(16)
+    place = make_place(find_place(), inner_key)
+    check_own(place)
     check_stack(options.accept_known_holes)
     for name in PROGRAMS:
         find_program(name)
     seats = choose_seats(options)
-    inner_key = secrets.token_hex(16)
-    place = make_place(find_place(), inner_key)
-    check_own(place)
     check_server_free(place.port)
     listener = check_listener(options.address, options.port, options.cert, options.key_file)
+    from helpers.classroom.board import Board  # draws with rich, which a seat does not install
+
     with Door(listener, seats, place.port, inner_key) as door:
         print(hand_out(seats, listener, options), flush=True)
-        server = ClassServer(place, door, Board(seats, door.log, place, Console()))
+        server = ClassServer(place, door, Board(seats, door.log, place))
         try:
             serve(server)
         except Interrupted:

@@ -47,7 +47,12 @@ PROGRAMS = {  # that the door needs: what for, and where they come from
 # Statuses that nginx itself answers with: what is sent, OpenAI's type of error, the sentence.
 REFUSALS = {
     401: (401, "invalid_api_key", "This key belongs to no seat: copy your seat's line again."),
-    404: (404, "not_found", f"This server answers {', '.join((*READ, *ASK))} and nothing else."),
+    404: (
+        404,
+        "not_found",
+        f"This server answers {', '.join((*READ, *ASK))} and nothing else: COURSE_BASE_URL ends in "
+        "/v1.",
+    ),
     405: (405, "method_not_allowed", f"GET is for {', '.join(READ)}, POST for {', '.join(ASK)}."),
     413: (413, "too_large", f"The request is larger than {BODY} MiB: send a smaller file."),
     429: (
