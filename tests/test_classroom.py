@@ -455,8 +455,8 @@ classroom.main()
             cwd=ROOT,
         )
     try:
-        sign = "starting Python" if stage == "starting" else "Stop it with ctrl-C"
-        wait_for(lambda: sign in screen.read_text(), program, 30)
+        sign = "\r   0 s  " if stage == "starting" else "Stop it with ctrl-C"
+        wait_for(lambda: sign in screen.read_bytes().decode(), program, 30)
         if stage == "pause":
             with contextlib.suppress(httpx.HTTPError):
                 httpx.get(f"http://127.0.0.1:{cpu_place.port}/die", trust_env=False)
@@ -468,6 +468,7 @@ classroom.main()
         assert program.wait(30) == 0, screen.read_text()
     finally:
         program.kill()
+        program.wait()
     assert "Traceback" not in screen.read_text()
     assert len(seats.LINE.findall(screen.read_text())) == 2
     assert not find_doors(state)
