@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from helpers.versions import find_stack
+
 # The flags say what a build has kernels for; torch.cuda.get_arch_list() hides them without a card.
 TORCH_QUESTION = """
 import json, torch
@@ -24,20 +26,22 @@ print(json.dumps([torch.__version__, torch.version.cuda, flags or "", torch.cuda
 """
 TORCH_TIMEOUT = 120  # seconds; a first import from a cold disk takes tens of them
 NO_DRIVER = "no NVIDIA driver"
+DRIVER = find_stack().driver
 INSTALL_DRIVER = (
-    "Install NVIDIA's driver 570 or newer (Ubuntu: `sudo ubuntu-drivers install`; an RTX 50 card "
-    "needs one whose name ends in -open, such as nvidia-driver-570-open) and restart, until "
-    "`nvidia-smi` shows the card; for WSL2 install it in Windows alone."
+    f"Install NVIDIA's driver {DRIVER} or newer (Ubuntu: `sudo ubuntu-drivers install`; an RTX 50 "
+    f"card needs one whose name ends in -open, such as nvidia-driver-{DRIVER}-open) and restart, "
+    "until `nvidia-smi` shows the card; for WSL2 install it in Windows alone."
 )
 OPEN_CONTAINER = (
     "This is a container: start it with `--gpus all` (podman: `--device nvidia.com/gpu=all`). On "
-    "the machine outside, NVIDIA's driver 570 or newer and its container toolkit must be installed."
+    f"the machine outside, NVIDIA's driver {DRIVER} or newer and its container toolkit must be "
+    "installed."
 )
 # NVIDIA/open-gpu-kernel-modules#872 and #862: what "No devices were found" meant on a 5090.
 FIND_CARD = (
     "See whether the machine has one: `lspci | grep -i nvidia`. If so and it is an RTX 50, install "
-    "the driver whose name ends in -open (nvidia-driver-570-open or newer), and turn Resizable BAR "
-    "and Above 4G Decoding on in the BIOS."
+    f"the driver whose name ends in -open (nvidia-driver-{DRIVER}-open or newer), and turn "
+    "Resizable BAR and Above 4G Decoding on in the BIOS."
 )
 FATBIN = b"\x50\xed\x55\xba"  # how a fat binary begins
 CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # Docker's and Podman's

@@ -34,6 +34,14 @@ NOTHING = {"text/plain": ""}
 _drawing = threading.Lock()  # matplotlib draws in one thread at a time
 
 
+def show_widget(widget: ipywidgets.Widget, without_kernel: str = WITHOUT_KERNEL) -> None:
+    """Show a widget in the cell's output, and a sentence in its place where no kernel runs."""
+    from IPython.display import display
+
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    display({WIDGET: view, "text/plain": without_kernel}, raw=True)
+
+
 def write_assignment(name: str, value: Any) -> str:
     return f"{name} = {value!r}"
 
@@ -96,13 +104,7 @@ class Panel:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display(
-            {
-                WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id},
-                "text/plain": WITHOUT_KERNEL,
-            },
-            raw=True,
-        )
+        show_widget(self.widget)
         self._idle.clear()
         self._outputs = [display(NOTHING, raw=True, display_id=True) for _ in range(2)]
         try:
@@ -258,14 +260,18 @@ def draw_odds(
     return figure
 
 
-def enlarge_line(picture: Image.Image, box: tuple[float, ...], width: int) -> Image.Image:
+def enlarge_line(
+    picture: Image.Image, box: tuple[float, ...], size: tuple[int, int]
+) -> Image.Image:
     """A scaled picture whole, and beside it one line of its print, enlarged.
 
-    `box` is left, top, right and bottom of the line in the original, which is `width` px wide.
+    `box` is left, top, right and bottom of the line in the original, whose width and height are
+    `size`; all in px. The two sides may be scaled differently.
     """
-    scale = picture.width / width
     left, top, right, bottom = box
-    line = picture.crop([round(x * scale) for x in (left - 8, top - 8, right + 8, bottom + 8)])
+    around = (left - 8, top - 8, right + 8, bottom + 8)
+    sides = [round(x * picture.size[i % 2] / size[i % 2]) for i, x in enumerate(around)]
+    line = picture.crop(sides)
     sheet = Image.new("RGB", (WIDTH, 300), "white")
     sheet.paste(picture.resize((200, 300), Image.Resampling.NEAREST), (0, 0))
     sheet.paste(line.resize((400, round(400 * line.height / line.width))), (225, 60))

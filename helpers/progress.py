@@ -1,4 +1,4 @@
-"""Plain progress lines for jobs that move many bytes."""
+"""Plain progress lines for jobs that move many bytes, and a bar for those that do many things."""
 
 import time
 from collections.abc import Callable
@@ -14,6 +14,12 @@ def format_bytes(count: float) -> str:
         if count >= size:
             return f"{count / size:.{digits}f} {unit}"
     return f"{count:.0f} B"
+
+
+def draw_bar(done: int, total: int, seconds: float) -> str:
+    """How far a job of many things is after so many seconds: `███░░ 9 of 15, 4 s left`."""
+    left = seconds / done * (total - done) if done else 0
+    return f"{'█' * (24 * done // max(1, total)):░<24} {done} of {total}, {left:.0f} s left"
 
 
 class Progress:

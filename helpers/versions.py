@@ -3,11 +3,13 @@
 reference   vLLM 0.11.0, as in the tutorial that this course grew from: `make …`
 current     vLLM 0.32.0: `make … STACK=current`
 
-Which of them it is follows from the vLLM that is installed; an environment without one (the
-remote place) counts as the reference stack.
+On the gpu place each has an environment file of its own, with a lock. Which of them it is follows
+from the vLLM that is installed; an environment without one (the remote place) counts as the
+reference stack.
 """
 
 import importlib.metadata
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,22 +19,28 @@ from pathlib import Path
 class Stack:
     """A set of versions that the course is tested with.
 
-    `pins` are the files with the versions of the cpu place; `works` the ranges outside of which
-    this vLLM breaks; `make` the words that set the cpu place up.
+    `pins` are the files with the versions of the cpu place, and `make` the words that set it up;
+    `environment` is the file that makes the gpu place, and `driver` the first of NVIDIA's that
+    knows the CUDA of its torch; `works` are the ranges outside of which this vLLM breaks.
     """
 
     name: str
     vllm: str
     make: str
+    environment: str
+    driver: str
     pins: tuple[str, ...]
     works: dict[str, str] = field(default_factory=dict)
 
 
 SHARED_PINS = "requirements/course.in"
+SAMPLER = "VLLM_USE_FLASHINFER_SAMPLER"
 REFERENCE = Stack(
     name="reference",
     vllm="0.11.0",
     make="make setup",
+    environment="environment.yml",
+    driver="570",  # CUDA 12.8
     pins=(
         SHARED_PINS,
         "requirements/cpu-reference.in",
@@ -50,6 +58,8 @@ CURRENT = Stack(
     name="current",
     vllm="0.32.0",
     make="make setup STACK=current",
+    environment="environment-current.yml",
+    driver="580",  # CUDA 13.0
     pins=(SHARED_PINS, "requirements/cpu-current.in", "requirements/cpu-current-overrides.txt"),
     works={
         "vllm": "==0.32.0",
@@ -104,11 +114,18 @@ def list_environment(place: str) -> dict[str, str]:
     All but the reference: a cache of its own. Two versions that share ~/.cache/vllm undo each
     other's notes on the models: 10 to 20 s more at each start after a change (measured with 0.11.0
     and 0.32.0).
+
+    All but the reference on a card: vLLM's own sampler, unless you set the variable. FlashInfer's,
+    which 0.32 would take, comes as source; it is compiled while the engine starts, and nothing
+    asks first whether NVIDIA's compiler (nvcc) is there (v1/sample/ops/topk_topp_sampler.py).
     """
     if find_stack() is REFERENCE:
         return {"PAGED_ATTENTION_SINGLE_QUERY_KERNEL": "1"} if place == "cpu" else {}
     version = ".".join(map(str, read_engine_version()))
-    return {"VLLM_CACHE_ROOT": str(Path.home() / ".cache" / f"vllm-{version}")}
+    cache = {"VLLM_CACHE_ROOT": str(Path.home() / ".cache" / f"vllm-{version}")}
+    if place == "cpu":
+        return cache
+    return cache | {SAMPLER: os.environ.get(SAMPLER, "").strip() or "0"}
 
 
 def resumes_huggingface() -> bool:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the locks again from their sources: the .in files here and environment.yml.
+# Make the locks again from their sources: the .in files here, environment.yml and environment-current.yml.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
@@ -13,10 +13,15 @@ for stack in reference current; do
 done
 "${everywhere[@]}" requirements/remote.in -o requirements/remote.txt
 
-# The gpu place: the pip section of environment.yml, for the machine that it is written for.
+# The gpu place: the pip section of each environment file, for the machine that it is written for.
 pins=$(mktemp --suffix .in)
 trap 'rm -f "$pins"' EXIT
-sed -n 's/^ *- \([a-z][a-z0-9-]*==[^ ]*\).*/\1/p' environment.yml >"$pins"
 gpu=("${compile[@]}" --no-annotate --python-version 3.12 --python-platform x86_64-manylinux_2_31)
-"${gpu[@]}" --generate-hashes "$pins" -o requirements/gpu-reference.txt
-"${gpu[@]}" "$pins" -o requirements/gpu-constraints.txt
+lock_gpu() { # environment file, lock, constraints; then what only the lock is resolved with
+  sed -n 's/^ *- \([a-z][a-z0-9-]*==[^ ]*\).*/\1/p' "$1" >"$pins"
+  "${gpu[@]}" "${@:4}" --generate-hashes "$pins" -o "requirements/$2"
+  "${gpu[@]}" "$pins" -o "requirements/$3"
+}
+lock_gpu environment.yml gpu-reference.txt gpu-constraints.txt
+lock_gpu environment-current.yml gpu-current.txt gpu-current-constraints.txt \
+  --override requirements/gpu-current-overrides.txt

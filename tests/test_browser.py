@@ -13,8 +13,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from helpers.places import MEDIA
 from helpers.server.server import Server
 from tests.conftest import NOTEBOOKS, ROOT, course_environment, find_free_port
 
@@ -373,3 +375,104 @@ def test_the_slider_of_notebook_07(browser: "sync_api.Browser", lab: str) -> Non
         assert find_cut_text(output) == []
     finally:
         close(page, lab)
+
+
+@pytest.fixture(scope="module")
+def box(browser: "sync_api.Browser", lab: str) -> Iterator[Page]:
+    """The question box of notebook 15, with no more of the notebook than it needs."""
+    lesson = json.loads(next(p for p in NOTEBOOKS if p.name.startswith("15")).read_text())
+    code = ["".join(c["source"]) for c in lesson["cells"] if c["cell_type"] == "code"]
+    first = next(number for number, text in enumerate(code) if "def look_at_clip" in text)
+    last = next(number for number, text in enumerate(code) if "show_widget(box" in text)
+    limits = next(text for text in code if text.startswith("limits ="))
+    parts = [*code[:2], *limits.splitlines()[:2], *code[first : last + 1]]
+    empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    lesson["cells"] = [empty | {"id": f"box{n}", "source": text} for n, text in enumerate(parts)]
+    wait_for(lambda: answers(f"{lab}/api"), 120)
+    httpx.put(
+        f"{lab}/api/contents/box.ipynb?token={TOKEN}",
+        json={"type": "notebook", "format": "json", "content": lesson},
+        timeout=30,
+    ).raise_for_status()
+    page = open_notebook(browser, lab, Path("box.ipynb"))
+    error = page.locator("[data-mime-type='application/vnd.jupyter.error']")
+    wait_for(lambda: error.count() or page.locator(".question-box").count(), 300)
+    assert error.all_inner_texts() == []
+    yield page
+    close(page, lab)
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(address).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def put_in(box: Page, path: Path) -> None:
+    with box.expect_file_chooser() as chooser:
+        box.locator(".question-box .widget-upload").click()
+    chooser.value.set_files(path)
+
+
+def ask_box(box: Page, question: str) -> None:
+    """Ask as a person does."""
+    box.locator(".question-box input[type=text]").fill(question)
+    box.get_by_role("button", name="Ask").click()
+
+
+RECEIPT = json.loads((MEDIA / "records.json").read_text())["receipt.png"]
+
+
+def test_a_question_box_for_a_picture(box: Page) -> None:
+    shown = box.locator(".question-box")
+    put_in(box, MEDIA / "receipt.png")
+    expect(shown).to_contain_text("seen as 288×448: 126 visual tokens", timeout=SOON)
+    expect(shown.locator("img")).to_be_visible()
+    ask_box(box, "What is the total?")
+    expect(shown).to_contain_text(RECEIPT["printed"]["total"], timeout=SOON)
+    expect(box.get_by_role("button", name="Ask")).to_be_enabled(timeout=SOON)
+    ask_box(box, "And the date?")
+    expect(shown).to_contain_text(RECEIPT["date"], timeout=SOON)
+    expect(box.get_by_role("button", name="Ask")).to_be_enabled(timeout=SOON)
+    box.screenshot(path=SCREENSHOTS / "15_box_1280_light.png")
+
+
+def test_the_box_stops_a_reply_and_goes_on(box: Page) -> None:
+    shown = box.locator(".question-box")
+    run_code(box, SLOW_TALK)
+    ask_box(box, "Read the receipt.")
+    expect(shown).to_contain_text(re.compile(r"Read the receipt\.\s*assistant: \w"), timeout=SOON)
+    box.get_by_role("button", name="Stop").click()
+    expect(box.get_by_role("button", name="Ask")).to_be_enabled(timeout=SOON)
+    run_code(box, "show_talk = quickly; assert len(talk) == 6 and len(talk[-1]['content']) < 40")
+    ask_box(box, "Which shop is it from?")
+    expect(shown).to_contain_text(re.compile(RECEIPT["shop"], re.IGNORECASE), timeout=SOON)
+
+
+SLOW_TALK = """
+quickly = show_talk
+def show_talk(*trouble):
+    time.sleep(0.2)
+    quickly(*trouble)
+"""
+
+
+def test_the_box_tells_its_troubles_and_takes_a_clip(box: Page, tmp_path: Path) -> None:
+    shown = box.locator(".question-box")
+    none = tmp_path / "<b>none.png"
+    none.write_text("no picture")
+    put_in(box, none)
+    expect(shown).to_contain_text("<b>none.png is", timeout=SOON)
+    expect(shown).to_contain_text("is not a JPEG, PNG, WebP, GIF or BMP picture")
+    put_in(box, MEDIA / "traffic_light.mp4")
+    expect(shown).to_contain_text(
+        re.compile(r"frames in \d+ steps of .* visual tokens"), timeout=SOON
+    )
+    run_code(box, "quick = quick.with_options(base_url='http://127.0.0.1:9/v1')")
+    ask_box(box, "What colour is the car?")
+    expect(shown).to_contain_text("No server answers: start it", timeout=SOON)
+    run_code(box, "quick = client.with_options(timeout=120, max_retries=0); assert not talk")
+    ask_box(box, "What colour is the car?")
+    expect(shown).to_contain_text(re.compile("assistant: .*blue", re.I), timeout=SOON)
+    assert "Traceback" not in shown.inner_text()

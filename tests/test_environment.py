@@ -32,6 +32,7 @@ from helpers.memory.shapes import QWEN3_VL_4B
 from helpers.memory.terms import Settings
 from helpers.places import GIB, ROOT, Place
 from helpers.server import records as server_records
+from helpers.versions import CURRENT, REFERENCE, Stack
 
 TORCH_280 = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
 LISTEN = "import socket; s = socket.create_server(('{}', {})); print(s.getsockname()[1]); input()"
@@ -227,7 +228,7 @@ def test_programs_that_the_driver_does_not_tell(
 @pytest.mark.parametrize(
     ("error", "found", "way_out"),
     [
-        ("LibraryNotFound", "no NVIDIA driver", "570"),
+        ("LibraryNotFound", "no NVIDIA driver", card.DRIVER),
         ("LibRmVersionMismatch", "was updated", "Restart"),
         ("DriverNotLoaded", "not loaded", "modprobe"),
         ("Unknown", "Unknown Error", "nvidia-smi"),
@@ -253,7 +254,7 @@ def test_a_driver_without_card(driver: SimpleNamespace) -> None:
     assert card_checks.check_driver(nvidia).state == "ok"
     assert card_checks.check_card(nvidia).found == "the driver finds no card"
     assert "COURSE_PLACE=cpu" in card_checks.check_card(nvidia).way_out
-    assert "nvidia-driver-570-open" in card_checks.check_card(nvidia).way_out
+    assert f"nvidia-driver-{card.DRIVER}-open" in card_checks.check_card(nvidia).way_out
     assert "Above 4G Decoding" in card_checks.check_card(nvidia).way_out
     assert card_checks.check_idle_card(nvidia).state == "ok"
 
@@ -357,6 +358,21 @@ def test_which_driver_a_newer_build_needs(cuda: str, driver: str) -> None:
     assert ("570" in way_out) is (driver == "570")
 
 
+@pytest.mark.parametrize(("cuda", "state"), [((12, 8), "problem"), ((13, 0), "ok")])
+def test_the_current_stack_needs_cuda_13(
+    monkeypatch: pytest.MonkeyPatch, cuda: tuple[int, int], state: str
+) -> None:
+    """A driver that the reference stack is content with: nothing of CUDA 13 runs on it."""
+    monkeypatch.setattr(card_checks, "find_stack", lambda: CURRENT)
+    check = card_checks.check_cuda(Nvidia("570", cuda, RTX_5090), Torch("2.13.0", "13.0"))
+    assert check.state == state
+    assert ("580 or newer" in check.way_out) is (state == "problem")
+    missing = card_checks.check_driver(Nvidia(trouble="no NVIDIA driver", way_out="Install it."))
+    assert missing.expected == "580 or newer"
+    cpu = card_checks.check_cuda(Nvidia("580", (13, 0), RTX_5090), Torch("2.13.0+cpu"))
+    assert "torch==2.13.0`" in cpu.way_out
+
+
 def test_torch_for_cpus_on_the_gpu_place() -> None:
     check = card_checks.check_cuda(Nvidia("570", (12, 8)), Torch("2.8.0+cpu"))
     assert check.state == "problem"
@@ -431,6 +447,8 @@ def test_whether_vllm_was_built_for_the_card(tmp_path: Path) -> None:
     (old,) = card_checks.check_engine_kernels(RTX_5090, tmp_path)
     assert (old.state, old.found) == ("problem", "_C: sm_80, sm_90")
     assert "RTX 5090" in old.way_out
+    (tmp_path / "_C.abi3.so").rename(tmp_path / "_C_stable_libtorch.abi3.so")  # as in 0.32
+    assert card_checks.check_engine_kernels(RTX_5090, tmp_path)[0].state == "problem"
 
 
 def test_a_full_card_names_who_fills_it() -> None:
@@ -763,7 +781,7 @@ def test_a_compiler_for_flashinfer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     (check,) = environment.check_toolkit({})
     assert (check.state, check.found) == ("problem", "no nvcc and ninja")
-    assert "VLLM_USE_FLASHINFER_SAMPLER=0" in check.way_out
+    assert "take VLLM_USE_FLASHINFER_SAMPLER away" in check.way_out
     assert environment.check_toolkit({"VLLM_USE_FLASHINFER_SAMPLER": "0"}) == []
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     assert environment.check_toolkit({})[0].state == "ok"
@@ -772,36 +790,50 @@ def test_a_compiler_for_flashinfer(monkeypatch: pytest.MonkeyPatch) -> None:
 # Packages
 
 
+@pytest.mark.parametrize("stack", [REFERENCE, CURRENT], ids=lambda stack: stack.name)
 @pytest.mark.parametrize("place_name", ["gpu", "cpu", "remote"])
-def test_every_package_has_a_pin(place_name: str) -> None:
+def test_every_package_has_a_pin(
+    monkeypatch: pytest.MonkeyPatch, place_name: str, stack: Stack
+) -> None:
+    monkeypatch.setattr(environment, "find_stack", lambda: stack)
     names = environment.list_packages(place_name)
     assert set(names) <= set(environment.read_pins(place_name))
 
 
 @pytest.mark.parametrize(
-    ("name", "version", "pin", "state"),
+    ("stack", "name", "version", "pin", "state"),
     [
-        ("torch", "2.8.0+cu128", "2.8.0", "ok"),
-        ("torch", "2.13.0", "2.8.0", "problem"),
-        ("transformers", "4.57.3", "4.57.1", "warning"),
-        ("transformers", "5.1.0", "4.57.1", "problem"),
-        ("av", "19.0.0", "18.1.0", "problem"),
-        ("vllm", "0.11.0.post2+cpu", "0.11.0", "problem"),
-        ("openai", "3.54.0", "2.3.0", "warning"),
-        ("openai", None, "2.3.0", "problem"),
-        ("openai", None, "", "problem"),
-        ("openai", "2.3.0", "", "warning"),
+        (REFERENCE, "torch", "2.8.0+cu128", "2.8.0", "ok"),
+        (REFERENCE, "torch", "2.13.0", "2.8.0", "problem"),
+        (REFERENCE, "transformers", "4.57.3", "4.57.1", "warning"),
+        (REFERENCE, "transformers", "5.1.0", "4.57.1", "problem"),
+        (REFERENCE, "av", "19.0.0", "18.1.0", "problem"),
+        (REFERENCE, "vllm", "0.11.0.post2+cpu", "0.11.0", "problem"),
+        (REFERENCE, "openai", "3.54.0", "2.3.0", "warning"),
+        (REFERENCE, "openai", None, "2.3.0", "problem"),
+        (REFERENCE, "openai", None, "", "problem"),
+        (REFERENCE, "openai", "2.3.0", "", "warning"),
+        (CURRENT, "torch", "2.13.0+cu130", "2.13.0", "ok"),
+        (CURRENT, "torch", "2.8.0+cu128", "2.13.0", "problem"),
+        (CURRENT, "vllm", "0.33.0", "0.32.0", "problem"),
+        (CURRENT, "openai", "2.3.0", "3.57.0", "problem"),
     ],
 )
 def test_a_package_against_its_pin(
-    monkeypatch: pytest.MonkeyPatch, name: str, version: str | None, pin: str, state: str
+    monkeypatch: pytest.MonkeyPatch,
+    stack: Stack,
+    name: str,
+    version: str | None,
+    pin: str,
+    state: str,
 ) -> None:
+    monkeypatch.setattr(environment, "find_stack", lambda: stack)
     monkeypatch.setattr(environment, "_find_version", lambda name: version)
     check = environment.check_package(name, pin, "gpu")
     assert check.state == state
     engine = name in ("torch", "vllm")  # never by pip beside another engine
     assert (f"'{name}=={pin}'" in check.way_out) is (state != "ok" and pin != "" and not engine)
-    assert ("environment.yml" in check.way_out) is (state != "ok" and engine)
+    assert (stack.environment in check.way_out) is (state != "ok" and engine)
     assert bool(check.way_out) is (state != "ok")
 
 

@@ -115,6 +115,22 @@ def test_one_number_and_no_other(answer: object, unit: str, number: float | None
 
 
 @pytest.mark.parametrize(
+    ("answer", "number"),
+    [
+        ("--length 4,880", 4880),
+        (" --LENGTH = 4880 tokens", 4880),
+        ("--length=4.880", 4.88),
+        ("about 4880", 4880),
+        ("--width 4880", None),
+        ("--length", None),
+        ("4880 --length", None),
+    ],
+)
+def test_what_may_stand_in_front_of_a_number(answer: str, number: float | None) -> None:
+    assert read_number(answer, "tokens?", before="--length") == number
+
+
+@pytest.mark.parametrize(
     ("answer", "target", "number"),
     [
         ("8.580", 8580, 8580),

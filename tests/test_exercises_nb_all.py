@@ -29,12 +29,17 @@ from helpers.exercises import (
     nb11,
     nb12,
     nb13,
+    nb14,
+    nb15,
 )
 from helpers.memory.terms import Settings
 from helpers.places import MEDIA
 from media.generator.clip import write_clip
 
-MODULES = (nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10, nb11, nb12, nb13)
+MODULES = (
+    *(nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10, nb11, nb12, nb13, nb14),
+    nb15,
+)
 ARRIVALS = [0.21, 0.31, 0.41]
 REPAIR = Verification(Path("copy"), (FileCheck("config.json", 1000, 1000, "damaged"),))
 CHECKS: dict[str, Callable[[object], Verdict]] = {

@@ -1,7 +1,7 @@
 """The load client of notebook 10 when things go wrong, and the table of figures beside it.
 
 Its cells run here against a small HTTP server that streams as vLLM does and misbehaves on demand;
-one test loses a real one. ■ is pressed as JupyterLab does it, in notebook 06's engine start too.
+test_server.py loses a real one. ■ is pressed as JupyterLab does it, in 06's engine start too.
 """
 
 import ast
@@ -9,8 +9,6 @@ import asyncio
 import contextlib
 import csv
 import json
-import os
-import signal
 import socket
 import threading
 import time
@@ -23,8 +21,7 @@ import psutil
 import pytest
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
 
-from helpers.places import MEASUREMENTS, Place
-from helpers.server.server import Server
+from helpers.places import MEASUREMENTS
 from measurements.load_client import WANTED, find_cells, make_client, run
 from tests.conftest import ROOT
 
@@ -330,26 +327,6 @@ def test_an_interrupt_while_notebook_06_starts_its_engine(monkeypatch: pytest.Mo
     assert (started["status"], started["ename"]) == ("error", "SystemExit"), started
     assert started["evalue"] == "Interrupted: there is no engine."
     assert after["status"] == "ok"
-
-
-@pytest.mark.slow
-def test_a_real_server_killed_in_the_middle(
-    cpu_place: Place, capsys: pytest.CaptureFixture
-) -> None:
-    with Server(cpu_place) as server:
-        made, levels = make_client(cpu_place.base_url, cpu_place.served_model_name), []
-        killer = threading.Timer(0.3, os.kill, [server.record.pid, signal.SIGKILL])
-
-        def make() -> list[dict]:
-            if len(levels) == 2 and killer.ident is None:  # the third level is being prepared
-                killer.start()
-            return made.make_text()
-
-        run(made, made.sweep(made.load_client, make, (1, 2, 4, 8), levels, 64))
-    said = capsys.readouterr().out
-    assert [level.at_once for level in levels] == [1, 2, 4]
-    assert "Stopped at 4 at once; finished levels kept: 2." in said
-    assert "No server answers" in said
 
 
 @pytest.mark.parametrize("notebook", ["05", "06", "10"])

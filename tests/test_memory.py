@@ -363,6 +363,15 @@ def test_every_change_serves_a_request(card: Card, version: str) -> None:
                     assert again.start.length >= 1024
 
 
+def test_the_length_that_is_advised_is_the_greatest_that_serves() -> None:
+    """The profile on 16 GB: without the largest clip there is room for a longer request."""
+    plan = plan_memory(QWEN3_VL_4B, PROFILE, card=make_card("small", 15.99))
+    change = next(one for one in plan.changes if one.flag == "--max-model-len")
+    assert apply(plan, change).requests_at_once() == 1
+    longer = replace(change, value=str(int(change.value) + plan.start.block))
+    assert apply(plan, longer).requests_at_once() == 0
+
+
 def test_two_changes_where_one_is_not_enough() -> None:
     card = make_card("x", 31.84, 30.0)
     plan = plan_memory(QWEN3_VL_4B, Settings(0.99), card=card)

@@ -315,18 +315,21 @@ def test_the_odds_of_a_dozen_tokens_three_times(tokens: str) -> None:
     assert [label.get_text() for label in axes.get_xticklabels()][:2] == ["'A'", "'B'"]
 
 
-@pytest.mark.parametrize("width", [640, 64])
-def test_a_line_of_print_is_enlarged_from_the_place_where_it_stands(width: int) -> None:
+@pytest.mark.parametrize("size", [(640, 960), (64, 96), (352, 512), (512, 352)])
+def test_a_line_of_print_is_enlarged_from_the_place_where_it_stands(size: tuple[int, int]) -> None:
+    """Also of a picture whose sides are scaled differently: the line is in the middle."""
     receipt = Image.open(MEDIA / "receipt.png").convert("RGB")
-    boxes = json.loads((MEDIA / "records.json").read_text())["receipt.png"]["boxes"]
+    box = json.loads((MEDIA / "records.json").read_text())["receipt.png"]["boxes"]["total"]
     painted = Image.new("RGB", receipt.size, "white")
-    painted.paste("red", tuple(map(round, boxes["total"])))
-    small = painted.resize((width, round(width * painted.height / painted.width)))
-    sheet = enlarge_line(small, boxes["total"], receipt.width)
+    painted.paste("red", tuple(map(round, box)))
+    sheet = enlarge_line(painted.resize(size), box, receipt.size)
     assert sheet.width == WIDTH
-    line = sheet.crop((225, 60, 625, 300))
-    red = [pixel for _, pixel in line.getcolors(line.width * line.height) if pixel[1] < 100]
-    assert red, "the line is in the enlarged part"
+    part = sheet.crop((225, 60, 625, 300))
+    left, top, right, bottom = part.getchannel("G").point(lambda g: 255 * (g < 128)).getbbox()
+    wide, high = (16 + box[i + 2] - box[i] for i in range(2))
+    shape = (high * size[1] / receipt.height) / (wide * size[0] / receipt.width)
+    assert (left + right) / 2 == pytest.approx(200, abs=10)
+    assert (top + bottom) / 2 == pytest.approx(200 * shape, abs=100 * shape)  # a quarter line
 
 
 def test_a_truth_is_found_in_any_case() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from notebooks.snippets import PAGE, find_snippets, write_page
 from tests.conftest import NOTEBOOKS, ROOT, SOLUTIONS
 
 ALL = NOTEBOOKS + SOLUTIONS
@@ -18,7 +19,7 @@ server = Server(place).start()
 client = OpenAI(base_url=place.base_url, api_key=place.api_key)
 MODEL = client.models.list().data[0].id
 server"""
-WITH_SERVER = ("03", "04", "05", "07", "08", "09", "10", "11", "12", "13")
+WITH_SERVER = ("03", "04", "05", "07", "08", "09", "10", "11", "12", "13", "14", "15")
 # Names that several cells of a lesson set, all to the same.
 SAME_EVERYWHERE = {"MODEL", "answer", "base_url", "client", "folder", "key", "limits", "place"}
 SAME_EVERYWHERE |= {"processor"}
@@ -64,6 +65,13 @@ def find_names(code: str) -> tuple[set[str], set[str]]:
         needed |= {one.id for one in names if isinstance(one.ctx, ast.Load)} - inner - written
         written |= stored - inner
     return needed - written, written
+
+
+def count_head(code: str) -> int:
+    """The lines before the first statement that is no import."""
+    imports = (ast.Import, ast.ImportFrom)
+    first = next(node for node in ast.parse(code).body if not isinstance(node, imports))
+    return first.lineno - 1
 
 
 each = pytest.mark.parametrize("notebook", ALL, ids=name)
@@ -136,9 +144,15 @@ def test_the_stated_minutes_are_honest(notebook: Path) -> None:
 
 @each
 def test_cells_are_short(notebook: Path) -> None:
-    """At most 25 lines; of those that need no imports of their own, most have 12 or fewer."""
+    """At most 25 lines; of those that need no imports of their own, most have 12 or fewer.
+
+    A snippet's title and imports, which it carries so that it runs alone, are not counted.
+    """
     cells = code_cells(notebook)
-    assert max(len(source(cell).splitlines()) for cell in cells) <= 25
+    for cell in cells:
+        lines = source(cell).splitlines()
+        head = count_head(source(cell)) if "snippet" in tags(cell) else 0
+        assert len(lines) - head <= 25, lines[0]
     others = [source(cell).splitlines() for cell in cells[1:] if "snippet" not in tags(cell)]
     assert sum(len(lines) <= 12 for lines in others) / len(others) >= 0.75
 
@@ -173,6 +187,28 @@ def test_tags_are_known_and_failures_are_checked(notebook: Path) -> None:
 @each_lesson
 def test_two_snippets_at_least(notebook: Path) -> None:
     assert sum("snippet" in tags(cell) for cell in code_cells(notebook)) >= 2
+
+
+def test_snippets_say_what_they_are_for_and_are_listed() -> None:
+    for snippet in find_snippets():
+        assert snippet.task, f"its first line is no comment that says its task: {snippet.code}"
+    assert PAGE.read_text() == write_page(), "make it again: python notebooks/snippets.py"
+
+
+def test_snippets_that_ask_a_server_are_fit_to_keep() -> None:
+    """Without `helpers`, with a limit on time and tries, and with a way out in words."""
+    for snippet in find_snippets():
+        if not re.search(r"OpenAI\(|httpx\.", snippet.code):
+            continue
+        assert snippet.is_bare, f"{snippet.task} needs {snippet.needs}"
+        assert snippet.asks_server, f"{snippet.task} does not read COURSE_BASE_URL"
+        assert "sys.exit(" in snippet.code, f"{snippet.task} ends in a traceback"
+        for call in find_calls(snippet.code):
+            words = {keyword.arg for keyword in call.keywords}
+            if re.fullmatch(r"(Async)?OpenAI", ast.unparse(call.func)):
+                assert words >= {"base_url", "api_key", "timeout", "max_retries"}, snippet.task
+            if re.fullmatch(r"httpx\.(get|post|Client)", ast.unparse(call.func)):
+                assert "timeout" in words, snippet.task
 
 
 @each_lesson
@@ -252,9 +288,10 @@ def test_links_and_pictures_lead_somewhere(notebook: Path) -> None:
                 assert path.exists(), target
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "media/README.md", "measurements/README.md"]
-)
+PAGES = ["README.md", "CONTRIBUTING.md", "media/README.md", "measurements/README.md"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, "notebooks/SNIPPETS.md"])
 def test_links_of_the_pages(page: str) -> None:
     path = ROOT / page
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):

@@ -41,8 +41,11 @@ def test_the_stack_follows_the_installed_vllm(
         return installed[name]
 
     monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.delenv(versions.SAMPLER, raising=False)
     assert find_stack() is stack
     assert [name for name, _, _ in versions.list_serve_flags()] == flags
     in_cpu, in_gpu = (versions.list_environment(place) for place in ("cpu", "gpu"))
     assert {k: Path(v).name for k, v in in_cpu.items()} == settings
-    assert in_gpu == ({} if stack is REFERENCE else in_cpu)
+    assert in_gpu == ({} if stack is REFERENCE else in_cpu | {versions.SAMPLER: "0"})
+    monkeypatch.setenv(versions.SAMPLER, "1")
+    assert stack is REFERENCE or versions.list_environment("gpu")[versions.SAMPLER] == "1"

@@ -18,6 +18,7 @@ from helpers.card import (
 )
 from helpers.environment.report import Check, State
 from helpers.places import GIB, MIN_CARD
+from helpers.versions import find_stack
 
 # What vLLM 0.11.0 takes for the 4B with clips allowed, in GiB, as an H100 showed: weights 8.6,
 # the largest clip 3.3, CUDA's libraries 0.2. The sampler comes on top, and then the KV cache.
@@ -32,7 +33,6 @@ CUDA_HIDES = 0.47  # GiB of the driver's total that CUDA does not show
 LARGEST_SHARE = 0.90  # the most that the course asks for by itself
 SMALL_FLAGS = "--max-num-seqs 32 --max-model-len 8192"  # what a card of 16 GB has room for
 WSL_SHARE = 0.94  # Windows keeps the rest of the card for itself
-INSTALL_TORCH = "`python -m pip install --force-reinstall torch==2.8.0`"
 # The first driver that knows each CUDA (NVIDIA, CUDA Toolkit Release Notes).
 DRIVERS = {"12.8": "570", "12.9": "575", "13.0": "580"}
 
@@ -47,11 +47,23 @@ def count_smallest(requests: int = REQUESTS, length: int = LENGTH) -> float:
     return FIXED * GIB + sorting + length * TOKEN_BYTES
 
 
+def find_torch() -> str:
+    """The torch that this environment's vLLM was built against."""
+    return find_stack().works["torch"].removeprefix("==")
+
+
+def say_torch() -> str:
+    return f"`python -m pip install --force-reinstall torch=={find_torch()}`"
+
+
 def check_driver(nvidia: Nvidia) -> Check:
-    """Blackwell cards (RTX 50) came with driver 570, the first to know CUDA 12.8."""
+    """Blackwell cards (RTX 50) came with driver 570, the first to know CUDA 12.8.
+
+    Whether it is new enough for this torch, `check_cuda` says.
+    """
     if not nvidia.driver:
-        found = nvidia.trouble
-        return Check("NVIDIA driver", found, "570 or newer", "problem", nvidia.way_out)
+        found, expected = nvidia.trouble, f"{find_stack().driver} or newer"
+        return Check("NVIDIA driver", found, expected, "problem", nvidia.way_out)
     return Check("NVIDIA driver", nvidia.driver, "a loaded driver")
 
 
@@ -178,11 +190,12 @@ def check_cuda(nvidia: Nvidia, torch: Torch) -> Check:
     what = "CUDA of driver and torch"
     if torch.trouble:
         way_out = f"Mend torch first: {torch.trouble}"
-        return Check(what, "torch does not import", "torch 2.8.0", "problem", way_out)
+        expected = f"torch {find_torch()}"
+        return Check(what, "torch does not import", expected, "problem", way_out)
     if not torch.cuda:
         found, way_out = (
             f"torch {torch.version} for CPUs",
-            f"Install the CUDA build: {INSTALL_TORCH}.",
+            f"Install the CUDA build: {say_torch()}.",
         )
         return Check(what, found, "a CUDA build", "problem", way_out)
     built_for = tuple(int(part) for part in torch.cuda.split("."))
@@ -215,13 +228,14 @@ def check_kernels(card: Card, torch: Torch) -> Check:
     found = f"… {newest}" if len(torch.kernels) > 3 else newest
     if has_kernels(torch.kernels, card.capability):
         return Check("torch's kernels", found, f"{kind} for this card")
-    way_out = f"This torch was not built for {card.name}: {INSTALL_TORCH} brings sm_70 to sm_120."
+    way_out = f"This torch was not built for {card.name}: {say_torch()} brings up to sm_120."
     return Check("torch's kernels", found, f"{kind} for this card", "problem", way_out)
 
 
 def check_engine_kernels(card: Card, vllm: Path) -> list[Check]:
     """The same of vLLM's own kernels, in its folder; FlashAttention 2 may come as PTX."""
-    files = [*vllm.glob("_C.*so"), *vllm.glob("vllm_flash_attn/_vllm_fa2_C.*so")]
+    files = [*vllm.glob("_C.*so"), *vllm.glob("_C_stable_libtorch.*so")]
+    files += [*vllm.glob("vllm_flash_attn/_vllm_fa2_C.*so")]
     kernels = {file.name.partition(".")[0]: read_kernels(file) for file in files}
     kernels = {name: types for name, types in kernels.items() if types}
     lacking = [name for name, types in kernels.items() if not has_kernels(types, card.capability)]

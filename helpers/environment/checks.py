@@ -32,7 +32,7 @@ from helpers.environment.server_checks import (
 )
 from helpers.errors import CourseError
 from helpers.places import GIB, MIN_CARD, MODEL_ID, MODELS, ROOT, Place, find_place
-from helpers.versions import REFERENCE, SHARED_PINS, Stack, find_stack
+from helpers.versions import REFERENCE, SHARED_PINS, find_stack
 
 MODEL_DISK = 10 * GIB  # 8.9 GB of files, and headroom for the parts a download writes beside them
 WORKING_DISK = 1 * GIB  # logs, caches and pictures
@@ -141,7 +141,7 @@ def _check_remote(place: Place) -> list[Check]:
 
 def check_python() -> Check:
     """vLLM 0.11.0 for CPUs has wheels for 3.10 to 3.13, and the helpers are written for 3.11."""
-    version = sys.version_info
+    version, stack = sys.version_info, find_stack()
     if (3, 11) <= version < (3, 14):
         return Check("Python", platform.python_version(), "3.11 to 3.13")
     return Check(
@@ -149,7 +149,7 @@ def check_python() -> Check:
         platform.python_version(),
         "3.11 to 3.13",
         "problem",
-        "Make the environment anew with Python 3.12 (`make setup`, or environment.yml).",
+        f"Make the environment anew with Python 3.12 (`{stack.make}`, or {stack.environment}).",
     )
 
 
@@ -331,7 +331,7 @@ def check_torch(torch: Torch) -> Check:
     """On the cpu place it is enough that torch imports."""
     if not torch.trouble:
         return Check("torch", f"{torch.version} imports", "imports")
-    way_out = f"It says: {torch.trouble}. Mend it: {_install('torch==2.8.0', 'cpu')}."
+    way_out = f"It says: {torch.trouble}. Mend it: {_install('torch', 'cpu')}."
     return Check("torch", "does not import", "imports", "problem", way_out)
 
 
@@ -352,7 +352,8 @@ def check_compiler() -> Check:
 def check_toolkit(env: dict[str, str]) -> list[Check]:
     """FlashInfer, which a vLLM newer than 0.11.0 brings along, compiles a sampler at the start.
 
-    The reference version has none, so there no CUDA toolkit plays a part. `env` is the place's.
+    The reference version has none, and the gpu place does without it unless told otherwise
+    (`helpers.versions`); then no CUDA toolkit plays a part. `env` is the place's.
     """
     off = (os.environ | env).get("VLLM_USE_FLASHINFER_SAMPLER", "1").strip() == "0"
     if _find_version("flashinfer-python") is None or off:
@@ -367,8 +368,8 @@ def check_toolkit(env: dict[str, str]) -> list[Check]:
     if not missing:
         return [Check(what, expected, expected)]
     way_out = (
-        "This vLLM compiles its sampler at the start: set VLLM_USE_FLASHINFER_SAMPLER=0 before "
-        "JupyterLab, or install a CUDA toolkit (12.9 or newer for an RTX 50) and ninja."
+        "This vLLM compiles FlashInfer's sampler at the start: take VLLM_USE_FLASHINFER_SAMPLER "
+        "away before JupyterLab, or install a CUDA toolkit (12.9 or newer for an RTX 50) and ninja."
     )
     return [Check(what, f"no {missing}", expected, "problem", way_out)]
 
@@ -410,13 +411,8 @@ def list_packages(place_name: str) -> tuple[str, ...]:
 
 def list_pin_files(place_name: str) -> tuple[str, ...]:
     if place_name == "gpu":
-        return ("environment.yml",)
+        return (find_stack().environment,)
     return find_stack().pins if place_name == "cpu" else (SHARED_PINS,)
-
-
-def choose_stack(place_name: str) -> Stack:
-    """What the place is held against; environment.yml is the reference stack's."""
-    return REFERENCE if place_name == "gpu" else find_stack()
 
 
 def read_pins(place_name: str) -> dict[str, str]:
@@ -430,7 +426,7 @@ def check_package(name: str, pin: str, place_name: str) -> Check:
     """The pin itself is ok; another version is untested; outside `works` this vLLM breaks."""
     from packaging.specifiers import SpecifierSet
 
-    stack = choose_stack(place_name)
+    stack = find_stack()
     what, version = f"package {name}", _find_version(name)
     way_out = _install(f"{name}=={pin}" if pin else name, place_name)
     if other := explain_other_build(name):
@@ -463,7 +459,7 @@ def explain_other_build(name: str) -> str:
     if name == ENGINE["gpu"] and _brings_vllm(ENGINE["cpu"]):
         return (
             "vLLM is here in its build for processors: create the gpu place's own environment from "
-            "environment.yml (README), or take COURSE_PLACE=cpu."
+            f"{find_stack().environment} (README), or take COURSE_PLACE=cpu."
         )
     return ""
 
@@ -476,11 +472,11 @@ def _find_version(name: str) -> str | None:
 
 
 def _install(requirement: str, place_name: str) -> str:
-    """The line to type; make sets the cpu place up, environment.yml the gpu place's engine."""
+    """The line to type; make sets the cpu place up, a file of its own the gpu place's engine."""
     if place_name == "cpu":
         return f"`{find_stack().make}`"
     if place_name == "gpu" and requirement.startswith(("vllm", "torch")):
-        return "create the gpu place's own environment from environment.yml (README)"
+        return f"create the gpu place's own environment from {find_stack().environment} (README)"
     return f"`python -m pip install '{requirement}'`"
 
 

@@ -42,13 +42,13 @@ def check_orphans() -> Check:
     """Engines whose notebook was killed: they keep their memory, the card's too, till stopped."""
     import psutil
 
-    from helpers.server import find_orphans
+    from helpers.server import find_orphans, name_process
 
     named, size = [], 0
     for process in find_orphans():
         try:
             size += process.memory_info().rss
-            named.append(f"{process.name()} (pid {process.pid})")
+            named.append(name_process(process))
         except psutil.Error:  # it has just ended
             continue
     if not named:

@@ -42,13 +42,22 @@ def is_blank(answer: object) -> bool:
     return answer is ...
 
 
+def is_unwritten(answer: object) -> bool:
+    """Whether a function is still `def answer(boxes): ...`."""
+    code = getattr(answer, "__code__", None)
+    empty = (lambda boxes: None).__code__
+    return code is not None and code.co_code == empty.co_code and code.co_consts in (
+        (None,), empty.co_consts
+    )  # fmt: skip
+
+
 BLANK = wrong("Nothing here yet: replace the `...` with your answer and run the cell again.")
 
 
 # Thousands in groups of three: 4,880 or 4 880 or 4_880, but neither 48,80 nor "88 88".
 GROUPED = re.compile(r"\s*[+-]?[1-9]\d{0,2}([\s,_]\d{3})+(?![\s,_]*\d)")
 DOTTED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")  # 8.580, which is 8580 to half of Europe
-ABOUT = re.compile(r"\s*(about|around|roughly|approximately|approx\.?|circa|ca\.|~|≈|=)\s*", re.I)
+ABOUT = r"about|around|roughly|approximately|approx\.?|circa|ca\.|~|≈|="
 PERCENT = r"%|percent|pct"
 JOINING = re.compile(r"\b(and|or|both|the|machines?|tokens?)\b|['\"]", re.IGNORECASE)
 
@@ -63,10 +72,17 @@ def show(answer: object) -> str:
 
 
 def read_number(
-    answer: object, unit: str = "", fits: Callable[[float], bool] | None = None
+    answer: object,
+    unit: str = "",
+    fits: Callable[[float], bool] | None = None,
+    *,
+    before: str = "",
 ) -> float | None:
-    """A finite number from 4880, "4,880", "about 4 880 tokens" or "0,5"; `unit` is a pattern for
-    the last, written without spaces. None for anything else, two numbers in a row among it.
+    """A finite number from 4880, "4,880", "about 4 880 tokens" or "0,5". None for anything else,
+    two numbers in a row among it.
+
+    `unit` is a pattern for what may stand behind the number, written without spaces, `before` one
+    for what may stand in front, such as a flag's name.
 
     Three digits behind a single dot or comma can be read in two ways (8.580, 4,882): `fits` says
     which of the two is right; without it the dot is a decimal point and the comma is not.
@@ -76,7 +92,7 @@ def read_number(
     if isinstance(answer, Real):
         numbers = [_make_float(answer)]
     else:
-        numbers = [_make_float(text) for text in _spell(answer, unit)]
+        numbers = [_make_float(text) for text in _spell(answer, unit, before)]
     read = [number for number in numbers if number is not None]
     return next((number for number in read if fits and fits(number)), read[0] if read else None)
 
@@ -123,14 +139,16 @@ def _make_float(number: Real | str) -> float | None:
     return made if math.isfinite(made) else None
 
 
-def _spell(answer: object, unit: str) -> list[str]:
+def _spell(answer: object, unit: str, before: str) -> list[str]:
     """The readings of an answer as `float` takes them, the likeliest first; [] if it is none."""
     if isinstance(answer, list | tuple | dict | set):
         return []
     try:
-        text = ABOUT.sub("", str(answer), count=1) if ABOUT.match(str(answer)) else str(answer)
+        text = str(answer)
     except Exception:
         return []
+    for word in (before, ABOUT):
+        text = re.sub(rf"^\s*(?i:{word})\s*", "", text)
     compact = re.sub(rf"(?i:(?:{unit})\.?)$", "", re.sub(r"\s", "", text))
     if GROUPED.match(text):
         decimal = [compact.replace(",", ".")] if compact.count(",") == 1 else []

@@ -36,9 +36,9 @@ def check_length(answer: object) -> Verdict:
     """Exercise 2: a --max-model-len that 2.10 GiB of KV cache have room for, and not far less."""
     if is_blank(answer):
         return BLANK
-    if isinstance(answer, str):
-        answer = answer.strip().removeprefix("--max-model-len").lstrip(" =")
-    length = read_number(answer, "tokens?", lambda number: ENOUGH <= number <= LONGEST)
+    length = read_number(
+        answer, "tokens?", lambda number: ENOUGH <= number <= LONGEST, before="--max-model-len"
+    )
     if length is None:
         return wrong("`answer` is to be one number of tokens.")
     if length == int(length) and ENOUGH <= length <= LONGEST:

@@ -57,9 +57,10 @@ def check_second_card(answer: object) -> Verdict:
     if is_blank(answer):
         return BLANK
     times = read_mean("two cards", 512) / read_mean("graphs, async", 512)
-    bare = answer.strip().lstrip("×xX") if isinstance(answer, str) else answer
-    factor = read_number(bare, "(×|x|times)?", lambda number: abs(number - times) < 0.06)
-    factor = read_share(bare) if factor is None else factor
+    factor = read_number(
+        answer, "(×|x|times)?", lambda number: abs(number - times) < 0.06, before="×|x"
+    )
+    factor = read_share(answer) if factor is None else factor
     if factor is None:
         return wrong("`answer` is to be one number, such as 1.5.")
     if abs(factor - times) < 0.06:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from itertools import islice
 
-from helpers.exercises import BLANK, Verdict, is_blank, read_number, right, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, is_unwritten, read_number, right, wrong
 from helpers.media import Box
 
 PHOTO = (4032, 3024)
@@ -56,12 +56,10 @@ def check_crop(answer: object) -> Verdict:
 
 def check_doubles(answer: object) -> Verdict:
     """Exercise 2: a function that leaves out boxes that an earlier one doubles."""
-    if is_blank(answer):
+    if is_blank(answer) or is_unwritten(answer):
         return BLANK
     if not callable(answer):
         return wrong("`answer` is to be a function that takes a list of boxes and returns one.")
-    if _is_untouched(answer):
-        return BLANK
     for boxes, kept, what in CASES:
         given = list(boxes)
         try:
@@ -76,15 +74,6 @@ def check_doubles(answer: object) -> Verdict:
         if found != [boxes[i] for i in kept]:
             return wrong(f"With {what} {len(kept)} of {len(boxes)} are to stay, in their order.")
     return right("All lists come back without doubles, and what stands side by side stays.")
-
-
-def _is_untouched(answer: object) -> bool:
-    """Whether a function is still `def answer(boxes): ...`."""
-    code = getattr(answer, "__code__", None)
-    empty = (lambda boxes: None).__code__
-    return code is not None and code.co_code == empty.co_code and code.co_consts in (
-        (None,), empty.co_consts
-    )  # fmt: skip
 
 
 def _cut(size: tuple[int, int], margin: float) -> tuple[float, ...]:

@@ -120,10 +120,18 @@ def _change_share(layout: Layout, share: float) -> tuple[Settings, Change]:
 
 
 def _shorten(layout: Layout) -> Iterator[tuple[Settings, Change]]:
-    """The greatest length of which the KV cache holds a whole request."""
-    if layout.shortage == "budget" and 0 < layout.longest_served < layout.start.length:
-        length = layout.longest_served
-        yield _change(layout, "--max-model-len", length, "longer requests are refused")
+    """The greatest length of which the KV cache holds a whole request.
+
+    Shorter requests may bring less of a clip, which leaves the cache more: so it is looked up
+    again in the plan of the length found first.
+    """
+    length = layout.longest_served
+    if layout.shortage == "budget" and 0 < length < layout.start.length:
+        settings = layout.start.settings
+        shorter = layout.again(replace(settings, max_model_len=length))
+        longer = layout.again(replace(settings, max_model_len=shorter.longest_served))
+        best = shorter.longest_served if longer.requests_at_once() else length
+        yield _change(layout, "--max-model-len", best, "longer requests are refused")
 
 
 def _find_share(layout: Layout) -> float:

@@ -16,6 +16,8 @@ from helpers.server.records import (
     find_orphans,
     find_servers,
     hold_signals,
+    name_process,
+    run_to_end,
     stop_record,
     stop_servers,
 )
@@ -50,7 +52,9 @@ __all__ = [
     "find_servers",
     "heed_signals",
     "hold_signals",
+    "name_process",
     "read_facts",
+    "run_to_end",
     "serve",
     "stop_record",
     "stop_servers",

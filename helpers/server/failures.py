@@ -363,7 +363,7 @@ RULES = (
     Rule(
         r"no kernel image is available|CUDA error: invalid device function",
         "This torch build has no kernels for your card. An RTX 5090 needs a build for CUDA 12.8 "
-        "or newer: create the environment again from environment.yml.",
+        "or newer: create the environment again from its file (README, On an RTX 5090).",
         ("RuntimeError: CUDA error: no kernel image is available for execution on the device",),
     ),
     Rule(

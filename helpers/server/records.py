@@ -226,7 +226,7 @@ def end_processes(
         if not left:
             return len(seen)
         if killed and now - killed > KILL_LIMIT:
-            names = ", ".join(_describe(p) for p in left)
+            names = ", ".join(name_process(p, state=True) for p in left)
             raise ServerError(
                 f"Processes of the server were killed and are still there: {names}. The system "
                 "ends them when it gets to it; `make stop` tells whether they are gone."
@@ -276,8 +276,17 @@ def find_holder(port: int) -> str:
                     break
                 if connection.pid == os.getpid():
                     return f"this Python or notebook itself (pid {connection.pid})"
-                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+                return name_process(psutil.Process(connection.pid))
     return "another user's program"
+
+
+def name_process(process: psutil.Process, *, state: bool = False) -> str:
+    """Name and pid, such as "vllm (pid 7)", or "vllm (pid 7, disk-sleep)" with its state."""
+    try:
+        known = f", {process.status()}" if state else ""
+        return f"{process.name()} (pid {process.pid}{known})"
+    except psutil.Error:  # it has just ended
+        return f"pid {process.pid}"
 
 
 @contextlib.contextmanager
@@ -328,6 +337,26 @@ def start_process(command: list[str], env: dict[str, str], log: object) -> subpr
             break
         time.sleep(0.01)  # on a busy machine the system shows it a moment after it began
     return process
+
+
+def run_to_end(command: list[str], env: dict[str, str], log_path: Path) -> int:
+    """Run a command that starts an engine and ends by itself; returns its exit code.
+
+    `env` is added to this environment, the log holds what the command writes. An interrupt reaches
+    it once, as ctrl-C would, and is raised when it has ended: killed at once, it would leave its
+    engine behind.
+    """
+    with log_path.open("wb") as log:
+        process = start_process(command, os.environ | env, log)
+    try:
+        return process.wait()
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 def start_watcher(record: Record) -> subprocess.Popen:
@@ -406,7 +435,7 @@ def _has_python_parent(process: psutil.Process) -> bool:
 
 def _stop_orphans(orphans: list[psutil.Process]) -> str:
     gib = sum(p.memory_info().rss for p in orphans if lives(p)) / 2**30
-    names = ", ".join(f"{p.name()} (pid {p.pid})" for p in orphans if lives(p))
+    names = ", ".join(name_process(p) for p in orphans if lives(p))
     with hold_signals(but=signal.SIGINT) as caught:
         end_processes(lambda: [p for p in orphans if lives(p)], 0, caught)
     return f"Stopped: an engine whose notebook is gone, {names}; it held {gib:.1f} GiB."
@@ -444,14 +473,6 @@ def _is_tracker(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return "multiprocessing.resource_tracker" in " ".join(process.cmdline())
     return False
-
-
-def _describe(process: psutil.Process) -> str:
-    """Name, pid and state, such as "vllm (pid 7, disk-sleep)"."""
-    try:
-        return f"{process.name()} (pid {process.pid}, {process.status()})"
-    except psutil.Error:
-        return f"pid {process.pid}"
 
 
 def _signal(processes: Sequence[psutil.Process], number: int) -> None:
