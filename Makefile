@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 TWO := -n 2 -p no:nbval
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab serve stop test check record site eval-pocket lock clean
+.PHONY: help setup lab serve class stop test check record site eval-pocket lock clean
 
 help:    ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,8 +24,11 @@ lab: setup ## Open the course in JupyterLab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. \
 	  --LabApp.default_url=/lab/tree/notebooks/00_check_your_setup.ipynb
 
-serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 to 09 and 11 to 14
+serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 to 09 and 11 to 15
 	@$(BIN)/python -m helpers.server
+
+class: setup ## Serve a class: make class STACK=current ARGS="--address 192.168.1.20 --seats 30"
+	@$(BIN)/python -m helpers.classroom $(ARGS)
 
 stop:    ## Stop every server that the course has started
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m helpers.server stop

@@ -64,8 +64,8 @@ MIN_CARD = 15.0  # GiB: a card sold as "16 GB" shows a little less
 SMALL_CARD = 18.0  # GiB: below it the profile asks for less
 # Flags that take the server away from its clients, and what to do instead.
 REFUSED_FLAGS = {
-    "--host": "the course's server is for this machine alone; for others start your own as "
-    "README's workshop part says",
+    "--host": "the course's server is for this machine alone; for others there is "
+    "`make class` (README, For a workshop)",
     "--uds": "the notebooks' clients need a port",
     "--port": "COURSE_BASE_URL=http://127.0.0.1:PORT/v1 together with COURSE_PLACE sets it",
     "--served-model-name": "a model has the name of its folder, which COURSE_MODEL names",

@@ -54,7 +54,7 @@ On one RTX 5090, for this machine alone (the course's own flags, chosen in \
 {card}
 ```
 
-For a class, on a machine with a card; read [what to beware of](../README.md#for-a-workshop) first:
+For a class, behind nginx; read [what to beware of](../README.md#for-a-workshop) first:
 
 ```bash
 {workshop}
@@ -168,7 +168,7 @@ def find_snippets() -> Iterator[Snippet]:
 def write_page() -> str:
     """All of SNIPPETS.md."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    workshop = re.search(r"^vllm serve(?:.*\\\n)*.*$", readme, re.MULTILINE)[0]
+    workshop = re.search(r"^make class .*$", readme, re.MULTILINE)[0]
     commands = {"card": write_serve_command(), "workshop": workshop}
     rows = "".join(snippet.row for snippet in find_snippets())
     return INTRO + rows + COMMANDS.format(**commands, ask=ASK, picture=PICTURE)

@@ -170,11 +170,15 @@ class Server:
     def wait(self) -> str:
         """Wait until the server is gone: "" if the course stopped it, else what it died of."""
         while self.record.alive():
+            self.look_after()
             time.sleep(1)
         if self.record.was_stopped():
             return ""
         with _name_trouble(), lock_port(self.place.port):
             return self._tell_death(self.record)
+
+    def look_after(self) -> None:
+        """What to do each second while waiting; nothing, but for servers with a door in front."""
 
     def __enter__(self) -> "Server":
         return self if self.model else self.start()
@@ -459,16 +463,21 @@ def _key(place: Place) -> dict[str, str]:
     return {"Authorization": f"Bearer {place.api_key}"}
 
 
+def check_own(place: Place) -> None:
+    """Raise `ServerError` for the remote place, whose server is somebody else's."""
+    if place.name == "remote":
+        raise ServerError(
+            f"The place is remote ({place.reason}): somebody else runs that server. To run one on "
+            "this machine, unset COURSE_BASE_URL and set COURSE_PLACE to cpu or gpu."
+        )
+
+
 def serve(server: Server) -> None:
     """Run a server until the course stops it; one that dies is started again, a few times.
 
     Raises `ServerError` when it cannot be started, or died too often in a row.
     """
-    if server.place.name == "remote":
-        raise ServerError(
-            f"The place is remote ({server.place.reason}): somebody else runs that server. To run "
-            "one on this machine, unset COURSE_BASE_URL and set COURSE_PLACE to cpu or gpu."
-        )
+    check_own(server.place)
     pauses, death = list(RESTARTS), ""
     while True:
         begin = time.monotonic()
@@ -494,19 +503,24 @@ def serve(server: Server) -> None:
         time.sleep(pause)
 
 
-def _end_serving(server: Server) -> str:
+def end_serving(server: Server) -> str:
     """What ctrl-C did: it stops the server that was started here, not one that was found."""
     if server.record and not server._owned:
         return f"The server on port {server.place.port} goes on: it was started elsewhere."
     return server.stop()
 
 
+def heed_signals() -> None:
+    """Let SIGTERM and a closed terminal (unless under nohup) end this program as ctrl-C does."""
+    for number in SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m helpers.server", description=__doc__)
     parser.add_argument("action", nargs="?", choices=["run", "stop"], default="run")
-    for number in SIGNALS:  # a closed terminal too, unless under nohup
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
+    heed_signals()
     server = None
     try:
         if parser.parse_args().action == "stop":
@@ -517,6 +531,6 @@ def main() -> None:
     except Interrupted as interrupt:
         print(f"\nInterrupted: {interrupt}")
     except KeyboardInterrupt:
-        print(f"\n{_end_serving(server)}" if server else "")
+        print(f"\n{end_serving(server)}" if server else "")
     except CourseError as error:
         sys.exit(str(error))
