@@ -71,6 +71,13 @@ def show(answer: object) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
+def read_letters(answer: object) -> set[str]:
+    """Capital letters from "A F", "a and f", "AF" or ["A", "F"]; none from anything else."""
+    given = answer if isinstance(answer, list | tuple | set | frozenset) else [answer]
+    words = re.findall("[a-z]+", " ".join(one.lower() for one in given if isinstance(one, str)))
+    return {letter for word in words if word != "and" for letter in word.upper()}
+
+
 def read_number(
     answer: object,
     unit: str = "",

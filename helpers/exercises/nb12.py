@@ -1,11 +1,10 @@
 """Checks for the exercises of notebook 12, Get structured answers."""
 
 import json
-import re
 
 from pydantic import BaseModel, ValidationError
 
-from helpers.exercises import BLANK, Verdict, is_blank, right, show, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_letters, right, show, wrong
 
 CHART = {
     "title": "Books sold",
@@ -77,10 +76,7 @@ def check_killers(answer: object) -> Verdict:
     """Exercise 2: the letters of the requests that end a 0.11.0 server."""
     if is_blank(answer):
         return BLANK
-    given = answer if isinstance(answer, list | tuple | set | frozenset) else [answer]
-    texts = [one.lower() for one in given if isinstance(one, str)]
-    words = re.findall(r"[a-z]+", " ".join(texts))
-    letters = {sign for word in words if word != "and" for sign in word.upper()}
+    letters = read_letters(answer)
     if not letters or letters - WHY.keys():
         return wrong(f"{show(answer)} is no text of letters from A to F, such as 'A F'.")
     if extra := sorted(letters - ENDS):

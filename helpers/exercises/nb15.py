@@ -1,9 +1,8 @@
 """Checks for the exercises of notebook 15, Put it to work."""
 
 import json
-import re
 
-from helpers.exercises import BLANK, Verdict, is_blank, right, show, wrong
+from helpers.exercises import BLANK, Verdict, is_blank, read_letters, right, show, wrong
 
 # Exercise 1: which failures can pass, and what is to be said of a letter that is wrong.
 PASSES = {"B", "D", "E"}
@@ -22,10 +21,7 @@ def check_retries(answer: object) -> Verdict:
     """Exercise 1: the letters of the failures that are worth another try."""
     if is_blank(answer):
         return BLANK
-    given = answer if isinstance(answer, list | tuple | set | frozenset) else [answer]
-    texts = [one.lower() for one in given if isinstance(one, str)]
-    words = re.findall(r"[a-z]+", " ".join(texts))
-    letters = {sign for word in words if word != "and" for sign in word.upper()}
+    letters = read_letters(answer)
     if not letters or letters - LETTERS:
         return wrong(f"{show(answer)} is no text of letters from A to F, such as 'A F'.")
     if extra := sorted(letters - PASSES):
