@@ -20,7 +20,7 @@ PAGE = ROOT / "notebooks" / "SNIPPETS.md"
 # What a snippet may import where there is nothing of this course, and who brings it.
 BARE = {
     "openai": "openai",
-    "httpx": "httpx (comes with openai)",
+    "httpx": "httpx",
     "pydantic": "openai",
     "PIL": "Pillow",
     "av": "PyAV",
@@ -33,10 +33,11 @@ INTRO = """\
 
 Each of these cells runs alone: copy it into a file of yours and run it. Those that ask a server \
 take its address from `COURSE_BASE_URL` (else `http://127.0.0.1:8085/v1`) and its key from \
-`COURSE_API_KEY`, and need no more than `pip install openai pillow`, and `av` where PyAV is \
-named. Some draw a picture to have one; a path such as `../media/receipt.png` is the course's: \
-put yours. `tests/test_snippets.py` runs every one, on vLLM 0.11.0 and on 0.32.0; what needs \
-neither vLLM nor `helpers`, in a Python that has openai, Pillow and PyAV alone.
+`COURSE_API_KEY`, and need no more than `pip install openai pillow`; where the table names \
+httpx or PyAV, also `httpx` or `av`. Some draw a picture to have one; a path such as \
+`../media/receipt.png` is the course's: put yours. `tests/test_snippets.py` runs every one, on \
+vLLM 0.11.0 and on 0.32.0; what needs neither vLLM nor `helpers`, in a Python that has openai, \
+Pillow, PyAV and httpx alone. Behind a proxy, `export NO_PROXY=127.0.0.1,localhost` first.
 
 This page is made by `python notebooks/snippets.py` from the cells.
 

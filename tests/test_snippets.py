@@ -1,6 +1,6 @@
 """Every cell tagged `snippet` runs alone: pasted into an empty Python, against a running server.
 
-Those that import no more than openai, Pillow and PyAV run where there is nothing else.
+Those that import no more than openai, Pillow, PyAV and httpx run where there is nothing else.
 """
 
 import re
@@ -36,7 +36,7 @@ def pick(task: str) -> Snippet:
 
 @pytest.fixture(scope="session")
 def bare_python(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """A Python with openai, Pillow and PyAV as the stack pins them, and nothing else.
+    """A Python with openai, Pillow, PyAV and httpx as the stack pins them, and nothing else.
 
     `-I`: it finds no package through PYTHONPATH or the folder that it runs in.
     """
@@ -46,13 +46,13 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     install = [uv, "pip", "install", "--quiet", "--python", python, "--constraint", LOCK]
     for where in (["--offline"], []):  # from uv's cache, else from the network
         done = subprocess.run(
-            [*install, *where, "openai", "pillow", "av"], capture_output=True, text=True
+            [*install, *where, "openai", "pillow", "av", "httpx"], capture_output=True, text=True
         )
         if done.returncode == 0:
             return [str(python), "-I"]
     pytest.fail(
-        "The snippets' own Python needs openai, Pillow and PyAV, which are neither in uv's cache "
-        f"nor can be downloaded: connect to the network once. {done.stderr[-500:]}"
+        "The snippets' own Python needs openai, Pillow, PyAV and httpx, neither in uv's cache "
+        f"nor to be downloaded: connect to the network once. {done.stderr[-500:]}"
     )
 
 
