@@ -43,6 +43,7 @@ def test_lines_of_text_and_points_and_nothing() -> None:
         ('{"label": "mug"}', "its bbox_2d is None"),
         ('{"bbox_2d": [1, 2, 30, 1240], "label": "mug"}', "'mug' reaches outside of 0 to 1000"),
         ('{"bbox_2d": [-1, 2, 30, 40], "label": "mug"}', "'mug' reaches outside"),
+        ('{"bbox_2d": [1, 2, 3, 1%s], "label": "mug"}' % ("0" * 400), "'mug' reaches outside"),
         ('{"bbox_2d": [300, 2, 100, 40], "label": "mug"}', "'mug' ends before it begins"),
         ('{"bbox_2d": [300, 40, 400, 40], "label": "mug"}', "'mug' ends before it begins"),
         ("{bbox_2d: 3}", "is no JSON"),

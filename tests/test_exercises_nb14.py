@@ -33,10 +33,20 @@ def judge_by_letters(reply: str | None, truth: str) -> str:
 RIGHT = {
     nb14.check_chance: [
         *(0.057373046875, 0.0574, 0.057, 0.06, 940 / 16384, np.float64(0.0574)),
-        *("5.7 %", "5.74%", "about 0.057", "0,0574", "6 percent", ".0574"),
+        *("5.7 %", "5.74%", "about 0.057", "0,0574", "6 percent", ".0574", "p = 0.057"),
     ],
     nb14.check_judge: [judge, judge_by_pattern, lambda reply, truth: np.str_(judge(reply, truth))],
-    nb14.check_items: [520, 521, 520.31, 523, "520", "about 520 items", "521 items", np.int64(521)],
+    nb14.check_items: [
+        520,
+        521,
+        520.31,
+        523,
+        "520",
+        "about 520 items",
+        "521 items",
+        "521 pictures",
+        np.int64(521),
+    ],
 }
 WRONG = {
     nb14.check_chance: [

@@ -104,9 +104,9 @@ def read_number(
     return next((number for number in read if fits and fits(number)), read[0] if read else None)
 
 
-def read_share(answer: object) -> float | None:
-    """A share of 1 from 0.179, "17.9 %" or "17.9 percent"."""
-    number = read_number(answer, PERCENT)
+def read_share(answer: object, *, before: str = "") -> float | None:
+    """A share of 1 from 0.179, "17.9 %" or "17.9 percent"; `before` as in `read_number`."""
+    number = read_number(answer, PERCENT, before=before)
     in_percent = isinstance(answer, str) and re.search(rf"({PERCENT}|per cent)\W*$", answer, re.I)
     return number / 100 if number is not None and in_percent else number
 

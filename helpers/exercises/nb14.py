@@ -41,7 +41,7 @@ def check_chance(answer: object) -> Verdict:
     """Exercise 1: McNemar's exact chance, two-sided, for 11 better and 3 worse."""
     if is_blank(answer):
         return BLANK
-    told = read_share(answer)
+    told = read_share(answer, before="p")
     if told is None:
         return wrong(f"{show(answer)} is no number: give a share such as 0.2, or '20 %'.")
     flips, least = BETTER + WORSE, min(BETTER, WORSE)
@@ -91,7 +91,9 @@ def check_items(answer: object) -> Verdict:
     """Exercise 3: the items of a paired comparison that finds 3 points with 6 % of flips."""
     if is_blank(answer):
         return BLANK
-    told = read_number(answer, "items?", fits=lambda number: abs(number - 521) < 10)
+    told = read_number(
+        answer, "items?|pictures?|pairs?", fits=lambda number: abs(number - 521) < 10
+    )
     if told is None:
         return wrong(f"{show(answer)} is no number of items.")
     if 515 <= told <= 530:

@@ -168,11 +168,13 @@ def _read_entry(entry: str, key: str) -> tuple[str | float, ...]:
     if not numbers:
         raise ValueError(f"its {key} is {str(sides)[:40]}, not {length} numbers")
     if min(sides) < 0 or max(sides) > GRID:
-        raise ValueError(f"{name!r} reaches outside of 0 to {GRID}: {sides}")
+        raise ValueError(f"{name!r} reaches outside of 0 to {GRID}: {str(sides)[:40]}")
     if length == 4 and (sides[2] <= sides[0] or sides[3] <= sides[1]):
         raise ValueError(f"{name!r} ends before it begins: {sides}")
     return (name, *sides)
 
 
 def _is_number(side: object) -> bool:
-    return isinstance(side, int | float) and not isinstance(side, bool) and math.isfinite(side)
+    if isinstance(side, int):
+        return not isinstance(side, bool)  # isfinite would make a float of it, whatever its length
+    return isinstance(side, float) and math.isfinite(side)
