@@ -48,6 +48,7 @@ def lab(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("lab")
     notebooks = folder / "notebooks"
     notebooks.mkdir()
+    (folder / "media").symlink_to(ROOT / "media")  # where a lesson's ../media leads
     for path in NOTEBOOKS:
         shutil.copy(path, notebooks)
     settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
