@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 TWO := -n 2 -p no:nbval
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab serve class stop test check record site eval-pocket lock clean
+.PHONY: help setup lab serve class stop test check record site slides eval-pocket lock clean
 
 help:    ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,9 @@ record: setup ## Run all notebooks and save their outputs
 
 site: setup ## Write the recorded notebooks as a website into site/, to read without installing
 	@$(BIN)/python notebooks/publish.py
+
+slides: setup ## Write a deck of slides for each lesson into site/slides (npm fetches reveal.js once)
+	@$(BIN)/python -m notebooks.slides
 
 eval-pocket: setup ## Ask the running server (make serve) the pocket model's held-out questions
 	@$(BIN)/python -m pocket_model.evaluate

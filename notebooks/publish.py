@@ -147,6 +147,9 @@ def write_site(site: Path = SITE) -> list[Path]:
 
 
 if __name__ == "__main__":
-    if SITE.exists():
-        shutil.rmtree(SITE)
+    for old in SITE.glob("*"):
+        if old.is_file():
+            old.unlink()
+        elif old.name != "slides":  # those of `make slides`
+            shutil.rmtree(old)
     print(f"{len(write_site())} pages: open {SITE / 'index.html'}", file=sys.stderr)

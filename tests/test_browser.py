@@ -18,11 +18,8 @@ import pytest
 
 from helpers.places import MEDIA
 from helpers.server.server import Server
-from tests.conftest import NOTEBOOKS, ROOT, course_environment, find_free_port
+from tests.conftest import CHROMIUM, NOTEBOOKS, ROOT, course_environment, find_free_port
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 Page, Locator, expect = sync_api.Page, sync_api.Locator, sync_api.expect
 
@@ -77,15 +74,6 @@ def lab(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iter
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["sync_api.Browser"]:
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield opened
-        opened.close()
 
 
 def open_notebook(browser: "sync_api.Browser", lab: str, path: Path) -> Page:

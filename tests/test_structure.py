@@ -175,7 +175,7 @@ def test_run_from_top_to_bottom_and_recorded(notebook: Path) -> None:
 @each
 def test_tags_are_known_and_failures_are_checked(notebook: Path) -> None:
     cells = code_cells(notebook)
-    known = {"snippet", "nbval-check-output", "nbval-skip", "raises-exception"}
+    known = {"snippet", "slide", "nbval-check-output", "nbval-skip", "raises-exception"}
     for number, cell in enumerate(cells):
         assert set(tags(cell)) <= known
         if "raises-exception" in tags(cell):
