@@ -154,6 +154,15 @@ LIMITS = (
         "No web page may use the server or read its answers; by default 0.11 lets every page.",
     ),
 )
+# Who holds a reply to its form. By default the first request with a form decides for all.
+FORMS = (
+    Flag(
+        "--structured-outputs-config",
+        '{"backend": "xgrammar"}',
+        "One library holds replies to their form; by default the first request with a form chooses "
+        "it, and what a later one asks may not suit that.",
+    ),
+)
 # So that a reply may call tools (requests that offer none are not changed by it).
 TOOLS = (
     Flag("--enable-auto-tool-choice", None, "A reply may call a tool that its request offers."),
@@ -263,6 +272,7 @@ def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
         Flag("--port", str(port), "Where it listens; vLLM's default is 8000."),
         *profile.pop("flags"),
         *LIMITS,
+        *FORMS,
         *TOOLS,
         *(Flag(*words) for words in versions.list_serve_flags()),
         *_extra_flags(),

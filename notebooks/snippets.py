@@ -183,7 +183,7 @@ def write_serve_command() -> str:
         f"vllm serve {model} --served-model-name {profile['served_model_name']}",
         f"--host 127.0.0.1 --port {places.PORT}",
     ]
-    for flag in [*profile["flags"], *places.LIMITS, *places.TOOLS]:
+    for flag in [*profile["flags"], *places.LIMITS, *places.FORMS, *places.TOOLS]:
         if flag.name != "--allowed-local-media-path":
             lines.append(" ".join(map(shlex.quote, flag.words)))
     return " \\\n  ".join(lines)

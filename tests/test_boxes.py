@@ -8,6 +8,7 @@ from PIL import Image, ImageChops
 from helpers.media import Box, Point, draw_boxes, list_boxes, read_boxes, read_points
 
 MUG = '{"bbox_2d": [100, 200, 300, 600], "label": "mug"}'
+CUT = "The reply ends inside an entry: give it more max_tokens."
 LINE = '{"bbox_2d": [104, 747, 896, 778], "text_content": "TOTAL 16.79"}'
 
 
@@ -61,7 +62,52 @@ def test_a_bad_entry_gets_a_sentence_and_the_others_count(entry: str, problem: s
 def test_a_reply_that_was_cut_off_keeps_its_whole_entries() -> None:
     boxes, problems = read_boxes(f'[{MUG}, {{"bbox_2d": [100, 2')
     assert len(boxes) == 1
-    assert problems == ["The reply ends inside an entry: give it more max_tokens."]
+    assert problems == [CUT]
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["box ]", "a {b}", "}", "{", 'the "big" one', "back\\slash", 'odd " quote }', "[1, 2]", "a\nb"],
+)
+def test_what_stands_inside_a_label_is_text(label: str) -> None:
+    odd = json.dumps({"bbox_2d": [1, 2, 30, 40], "label": label})
+    reply = f"```json\n[{MUG}, {odd}, {MUG}]\n```"
+    mug = Box("mug", 100, 200, 300, 600)
+    assert read_boxes(reply) == ([mug, Box(label, 1, 2, 30, 40), mug], [])
+    boxes, problems = read_boxes(f"[{MUG}, {odd[:-2]}")
+    assert (boxes, problems) == ([mug], [CUT])
+
+
+def test_a_line_break_in_a_text_and_objects_around_and_inside() -> None:
+    mug = Box("mug", 100, 200, 300, 600)
+    assert read_boxes(MUG.replace("mug", "mug\n")) == ([Box("mug\n", 100, 200, 300, 600)], [])
+    assert read_boxes(f'{{"objects": [{MUG}, {MUG}]}}') == ([mug, mug], [])
+    assert read_boxes(f'{{"objects": [{MUG}, {MUG[:30]}') == ([mug], [CUT])
+    assert read_boxes(MUG[:-1] + ', "more": {"colour": "red"}}') == ([mug], [])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        MUG.replace('"mug"', 'mug"'),
+        MUG.replace('"mug"', '"mug'),
+        MUG.replace('"mug"', "'mug'"),
+        MUG.replace('"mug"', '"a "big" mug"'),
+        MUG.replace(": [", " ["),
+    ],
+)
+def test_a_broken_entry_takes_no_other_along(broken: str) -> None:
+    boxes, problems = read_boxes(f"[{MUG}, {broken}, {MUG}, {broken}, {MUG}]")
+    assert len(boxes) == 3
+    assert [problem[:20] for problem in problems] == [
+        "Entry 2 is left out:",
+        "Entry 4 is left out:",
+    ]
+
+
+def test_braces_without_end_are_read_quickly() -> None:
+    assert read_boxes("{" * 20_000 + MUG)[0] == [Box("mug", 100, 200, 300, 600)]
+    assert read_boxes('{"a":' * 3_000) == ([], [CUT])
 
 
 def test_a_reply_without_boxes_says_what_it_says() -> None:

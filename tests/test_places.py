@@ -248,6 +248,13 @@ def test_every_flag_has_a_reason() -> None:
         assert f"`{flag.name}`" in find_place().flag_table()
 
 
+def test_one_library_holds_every_reply_to_its_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cpu", "gpu"):
+        monkeypatch.setenv("COURSE_PLACE", name)
+        arguments = find_place().engine_arguments()
+        assert arguments["structured_outputs_config"] == {"backend": "xgrammar"}
+
+
 def test_the_local_profiles_keep_web_pages_and_redirects_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 GRID = 1000
-ENTRY = re.compile(r"\{[^{}]*\}")
+DECODER = json.JSONDecoder(strict=False)  # line breaks inside a text are let pass
+BROKEN = re.compile(r"\{[^{}]*\}")
 TONES = ("#d92a2a", "#2266d6", "#178a3c", "#b05a00", "#843ebc", "#c2257a", "#3d4652")
 
 
@@ -139,7 +140,8 @@ def _draw_name(
 def _read(reply: str, key: str, kind: type, labels: Iterable[str]) -> tuple[list, list[str]]:
     wanted = [label.casefold() for label in labels]
     found, problems = [], []
-    for number, entry in enumerate(ENTRY.findall(reply), start=1):
+    entries, is_cut = _split(reply, key)
+    for number, entry in enumerate(entries, start=1):
         try:
             one = kind(*_read_entry(entry, key))
             if wanted and not any(name in one.label.casefold() for name in wanted):
@@ -147,20 +149,39 @@ def _read(reply: str, key: str, kind: type, labels: Iterable[str]) -> tuple[list
             found.append(one)
         except ValueError as error:
             problems.append(f"Entry {number} is left out: {error}.")
-    tail = ENTRY.sub("", reply)
-    if "{" in tail:
+    if is_cut:
         problems.append("The reply ends inside an entry: give it more max_tokens.")
     if not found and not problems and not re.search(r"\[\s*\]", reply):
         problems.append(f"The reply holds no entry with {key}: {reply.strip()[:60]!r}.")
     return found, problems
 
 
-def _read_entry(entry: str, key: str) -> tuple[str | float, ...]:
+def _split(reply: str, key: str) -> tuple[list[dict | str], bool]:
+    """The entries of a reply, a text for one that is no JSON, and whether the last is cut off.
+
+    Each is read as JSON from its brace on, so that a brace or a quotation mark inside a text counts
+    as text. An object around the entries is looked into.
+    """
+    entries, at = [], 0
+    while (begin := reply.find("{", at)) >= 0:
+        try:
+            fields, end = DECODER.raw_decode(reply, begin)
+            is_around = key not in fields and "{" in reply[begin + 1 : end]
+            at = begin + 1 if is_around else end
+            entries += [] if is_around else [fields]
+        except (ValueError, RecursionError) as error:
+            if "}" not in reply[begin:] or "Unterminated string" in str(error):
+                return entries, True
+            broken = BROKEN.match(reply, begin)
+            at = broken.end() if broken else begin + 1
+            entries += [broken[0]] if broken else []
+    return entries, False
+
+
+def _read_entry(fields: dict | str, key: str) -> tuple[str | float, ...]:
     """The label and the coordinates of one entry; ValueError says what is wrong with it."""
-    try:
-        fields = json.loads(entry)
-    except (ValueError, RecursionError):
-        raise ValueError(f"{entry[:40]!r} is no JSON") from None
+    if isinstance(fields, str):
+        raise ValueError(f"{fields[:40]!r} is no JSON")
     sides, label = fields.get(key), fields.get("label", fields.get("text_content", ""))
     name = str(label)
     length = 4 if key == "bbox_2d" else 2

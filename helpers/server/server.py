@@ -33,6 +33,7 @@ from helpers.card import read_nvidia
 from helpers.errors import CourseError
 from helpers.places import Place, find_place
 from helpers.server import records as server_records
+from helpers.server.cells import explain_in_cells
 from helpers.server.log import explain_wait, find_cause
 from helpers.server.log_lines import find_stage
 from helpers.server.records import (
@@ -254,6 +255,25 @@ class Server:
         _clean_up(record, leave_word=False)
         return f"The server died. {cause} Its log: {log}"
 
+    def explain_death(self) -> str:
+        """What ended the server that this object started or found, and the way to a new one.
+
+        "" while it lives, and of a server of the remote place. One that has lost its engine closes
+        its port some seconds before it ends.
+        """
+        record, limit = self.record, time.monotonic() + DEATH_LIMIT
+        while record is not None and record.alive():
+            if self._answers() or time.monotonic() > limit:
+                return ""
+            time.sleep(0.2)
+        if record is None:
+            return ""
+        again = "run `server = Server(place).start()` again"
+        if record.was_stopped():
+            return f"The server was stopped, by `make stop` or a notebook: {again}."
+        log = self.log_path if record.is_current() else find_aside(self.log_path)
+        return f"The server died: {again}. {self._explain_end(record, log)} Its log: {log}"
+
     def _explain_end(self, record: Record, log: Path) -> str:
         """The cause in the log, with the exit code where the process was ours."""
         with contextlib.suppress(OSError):
@@ -383,6 +403,7 @@ class Server:
             ) from None
         with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
             self.vllm_version = _get(self.place, "/version", below_v1=False).json()["version"]
+        explain_in_cells(self.explain_death)
         return self
 
 
