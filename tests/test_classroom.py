@@ -36,9 +36,10 @@ from helpers.classroom import Door, Seat, board, classroom, door, make_seats, re
 from helpers.classroom.board import Board, Tallies, read_gauge
 from helpers.classroom.classroom import ClassServer, hold_class, make_place, read_options
 from helpers.classroom.door import check_listener, find_program, write_configuration
+from helpers.classroom.others import check_others
 from helpers.errors import CourseError
 from helpers.media import clip_data_url, image_data_url
-from helpers.places import MEDIA, Place
+from helpers.places import MEDIA, Place, find_place
 from helpers.server import STATE, Server, check_port_free
 from helpers.versions import REFERENCE, find_stack
 from tests.conftest import NOTEBOOKS, ROOT, course_environment, find_free_port
@@ -300,7 +301,7 @@ def test_the_board_shows_who_is_there(
         json.dumps({"seat": "seat-02", "status": 200, "time": time.time(), "sent": 9}) + "\n"
     )
     console = Console(width=100, record=True, file=io.StringIO())
-    shown = Board(learners, log, cpu_place, console)
+    shown = Board(learners, log, cpu_place, console=console)
     with (
         socket.create_server(("127.0.0.1", cpu_place.port)),
         socket.socket() as asked,
@@ -327,7 +328,10 @@ def opened(
     listener = check_listener("127.0.0.1", find_free_port())
     place = make_place(cpu_place, "inner-key")
     with Door(listener, learners, place.port, "inner-key") as one:
-        yield one, ClassServer(place, one, Board(learners, one.log, place, Console(quiet=True)))
+        yield (
+            one,
+            ClassServer(place, one, Board(learners, one.log, place, console=Console(quiet=True))),
+        )
 
 
 def find_doors(folder: Path) -> list[psutil.Process]:
@@ -484,6 +488,149 @@ def test_a_server_that_runs_is_not_taken_over(
     with Server(cpu_place), pytest.raises(CourseError, match="already runs on port"):
         hold_class(options)
     assert not state.exists()
+
+
+# Several machines
+
+
+@dataclass
+class Machine:
+    """One machine of a class: its door, and a stand-in for vLLM behind it."""
+
+    door: Door
+    server: ClassServer
+
+    @property
+    def url(self) -> str:
+        return self.door.listener.base_url
+
+    def count_asked(self) -> int:
+        return self.server.log_text().count("asked")
+
+
+def open_machine(
+    stack: contextlib.ExitStack, learners: list[Seat], also: tuple[str, ...] = ()
+) -> Machine:
+    """Open a machine's door and start its server, on ports of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_BASE_URL", f"http://127.0.0.1:{find_free_port()}/v1")
+        place = make_place(find_place(), "inner-key")
+    listener = check_listener("127.0.0.1", find_free_port())
+    others = check_others(also, listener, learners[0].key, place.served_model_name)
+    one = stack.enter_context(Door(listener, learners, place.port, "inner-key", others))
+    shown = Board(learners, one.log, place, others, Console(quiet=True))
+    return Machine(one, stack.enter_context(ClassServer(place, one, shown)))
+
+
+@pytest.fixture
+def machines(stand_in: Path, state: Path) -> Iterator[tuple[Machine, Machine]]:
+    """The teacher's machine, which deals four seats, and the one that it deals half of them to."""
+    learners = make_seats(4)
+    with contextlib.ExitStack() as stack:
+        second = open_machine(stack, learners)
+        yield open_machine(stack, learners, (second.url,)), second
+
+
+def ask_in_turn(machine: Machine, count: int = 4) -> list[int]:
+    """The statuses that the first seats get for a question each."""
+    keys = [seat.key for seat in machine.door.seats[:count]]
+    return [send(machine.url, "/v1/chat/completions", key, json={}) for key in keys]
+
+
+@needs_nginx
+def test_seats_are_dealt_in_turn_and_go_on_where_a_server_died(
+    machines: tuple[Machine, Machine],
+) -> None:
+    first, second = machines
+    assert ask_in_turn(first) == [200] * 4
+    assert (first.count_asked(), second.count_asked()) == (2, 2)
+    second.door.close()  # as if the whole machine were off
+    assert ask_in_turn(first) == [200] * 4
+    assert (first.count_asked(), second.count_asked()) == (6, 2)
+    second.door.__enter__()
+    time.sleep(door.AWAY + 1)
+    first.server.stop()
+    assert ask_in_turn(first) == [200] * 4
+    assert second.count_asked() == 6
+    second.server.stop()
+    assert ask_in_turn(first) == [503] * 4
+
+
+@needs_nginx
+def test_what_a_server_may_have_died_of_is_asked_no_other(
+    machines: tuple[Machine, Machine], stand_in: Path
+) -> None:
+    first, second = machines
+    first.server.stop()
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
+        patch.setenv("COURSE_STAND_IN", json.dumps({"think": 30}))
+        first.server.start()
+        asked = pool.submit(ask_in_turn, first, 1)
+        while not first.count_asked():
+            time.sleep(0.05)
+        for process in first.server.record.processes():
+            process.kill()
+        assert asked.result() == [500]
+    assert second.count_asked() == 0
+    assert ask_in_turn(first, 1) == [200]
+    assert second.count_asked() == 1
+
+
+@needs_nginx
+def test_doors_that_deal_to_each_other_ask_nobody_in_circles(
+    machines: tuple[Machine, Machine],
+) -> None:
+    first, _ = machines
+    url, key = f"{first.url}/models", key_of(first.door.seats[1])
+    assert httpx.get(url, headers=key, trust_env=False).status_code == 200
+    sent_on = key | {"X-Class-Door": "1"}
+    first.server.stop()
+    assert httpx.get(url, headers=sent_on, trust_env=False).status_code == 503
+    assert httpx.get(url, headers=key, trust_env=False).status_code == 200
+
+
+@needs_nginx
+def test_the_board_says_which_machines_are_up(
+    machines: tuple[Machine, Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = machines
+    ask_in_turn(first)
+    console = Console(width=100, record=True, file=io.StringIO())
+    monkeypatch.setattr(board, "CLOCK", -1)
+    for state in (": 0 running", " does not answer"):
+        console.print(first.server.board.draw())
+        text = console.export_text()
+        assert f"2  {first.door.others[0]}{state}" in text
+        assert re.search(r"seat-01 +0 +1 ", text)
+        assert re.search(r"seat-02 +on 2 +1 ", text)
+        second.server.stop()
+
+
+@needs_nginx
+def test_another_machine_is_looked_at_before_the_door_opens(
+    machines: tuple[Machine, Machine], state: Path
+) -> None:
+    first, second = machines
+    listener, key = first.door.listener, first.door.seats[0].key
+    for url, says in {
+        "192.168.1.21:8086": "no address of a class",
+        "https://127.0.0.1:8086/v1": "no address of a class",
+        second.url.removesuffix("/v1"): "no address of a class",
+        first.url: "is this class itself",
+        first.url.replace("127.0.0.1", "localhost"): "is this class itself",
+        f"http://127.0.0.1:{find_free_port()}/v1": "No class answers at .*start it there first",
+        first.server.place.base_url: "is no class: start it there by `make class`",
+    }.items():
+        with pytest.raises(CourseError, match=says) as failed:
+            check_others([url], listener, key, "qwen3-vl-pocket")
+        assert "\n" not in str(failed.value)
+    with pytest.raises(CourseError, match="does not know these seats: copy the file"):
+        check_others([second.url], listener, "0" * 32, "qwen3-vl-pocket")
+    with pytest.raises(CourseError, match="serves qwen3-vl-pocket, this machine another"):
+        check_others([second.url], listener, key, "another")
+    second.server.stop()
+    with pytest.raises(CourseError, match="has no server yet"):
+        check_others([second.url], listener, key, "qwen3-vl-pocket")
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

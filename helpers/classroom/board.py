@@ -17,6 +17,8 @@ from rich.live import Live
 from rich.table import Table
 
 from helpers.card import read_nvidia
+from helpers.classroom.door import deal
+from helpers.classroom.others import ask_other
 from helpers.classroom.seats import Seat
 from helpers.places import GIB, Place
 
@@ -80,13 +82,31 @@ def read_gauge(text: str, name: str) -> float:
     return sum(map(float, values))
 
 
+def describe_gauges(text: str) -> str:
+    """What vLLM's /metrics say of a server, in a line."""
+    running, waiting, cache = (
+        read_gauge(text, f"vllm:{name}")
+        for name in ("num_requests_running", "num_requests_waiting", "kv_cache_usage_perc")
+    )
+    return f"{running:.0f} running · {waiting:.0f} waiting · KV cache {cache:.0%} full"
+
+
 class Board:
-    """The table of a class, drawn again every two seconds while `show` lasts."""
+    """The table of a class, drawn again every two seconds while `show` lasts.
+
+    `others` are the doors of other machines that answer for some of the seats, as host:port.
+    """
 
     def __init__(
-        self, seats: Sequence[Seat], log: Path, place: Place, console: Console | None = None
+        self,
+        seats: Sequence[Seat],
+        log: Path,
+        place: Place,
+        others: Sequence[str] = (),
+        console: Console | None = None,
     ) -> None:
         self.seats, self.place, self.console = tuple(seats), place, console or Console()
+        self.others = tuple(others)
         self.tallies = Tallies(log)
         self._looked, self._state = -CLOCK, ""
 
@@ -103,7 +123,7 @@ class Board:
         seen = [seat for seat in self.seats if seat.name in self.tallies.seats]
         parts = [seen[at : at + ROWS] for at in range(0, len(seen), ROWS)]
         tables = Columns([self._draw_part(part, opened) for part in parts])
-        return Group(self._describe_server(), tables, self._describe_rest(len(seen)))
+        return Group(self._describe_servers(), tables, self._describe_rest(len(seen)))
 
     def _draw_part(self, seats: Sequence[Seat], opened: dict[str, int]) -> Table:
         table = Table(box=SIMPLE_HEAD)
@@ -111,9 +131,9 @@ class Board:
             table.add_column(heading, justify="left" if heading == "seat" else "right")
         for seat in seats:
             tally = self.tallies.seats[seat.name]
-            counts = (opened.get(seat.source, 0), tally.answered, tally.refused, tally.failed)
+            counts = (tally.answered, tally.refused, tally.failed)
             ago = f"{max(0, time.time() - tally.last):.0f} s"
-            table.add_row(seat.name, *map(str, counts), ago)
+            table.add_row(seat.name, self._tell_open(seat, opened), *map(str, counts), ago)
         return table
 
     def _describe_rest(self, seen: int) -> str:
@@ -121,10 +141,19 @@ class Board:
         waiting = len(self.seats) - seen
         return f"not heard of: {waiting} seats · refused without a seat's key: {strangers}"
 
-    def _describe_server(self) -> str:
+    def _tell_open(self, seat: Seat, opened: dict[str, int]) -> str:
+        """The requests that a seat has open here; those at another machine cannot be seen."""
+        machine = deal(seat, 1 + len(self.others))
+        here = opened.get(seat.source, 0)
+        return f"on {machine + 1}" if machine and not here else str(here)
+
+    def _describe_servers(self) -> str:
         if time.monotonic() - self._looked > CLOCK:
             self._looked = time.monotonic()
-            self._state = " · ".join(filter(None, [self._ask_server(), self._ask_card()]))
+            own = " · ".join(filter(None, [self._ask_server(), self._ask_card()]))
+            lines = [own, *map(self._ask_other, self.others)]
+            numbered = [f"{number}  {line}" for number, line in enumerate(lines, 1)]
+            self._state = "\n".join(numbered) if self.others else own
         return self._state
 
     def _ask_server(self) -> str:
@@ -133,11 +162,16 @@ class Board:
             text = httpx.get(url, timeout=ANSWER, trust_env=False).text
         except httpx.HTTPError:
             return "the server does not answer"
-        running, waiting, cache = (
-            read_gauge(text, f"vllm:{name}")
-            for name in ("num_requests_running", "num_requests_waiting", "kv_cache_usage_perc")
-        )
-        return f"{running:.0f} running · {waiting:.0f} waiting · KV cache {cache:.0%} full"
+        return describe_gauges(text)
+
+    def _ask_other(self, other: str) -> str:
+        """The state of another machine, asked in the name of the last seat."""
+        try:
+            answer = ask_other(other, "/metrics", self.seats[-1].key)
+            answer.raise_for_status()
+        except httpx.HTTPError:
+            return f"{other} does not answer: its seats are answered elsewhere"
+        return f"{other}: {describe_gauges(answer.text)}"
 
     def _ask_card(self) -> str:
         card = read_nvidia().card if self.place.name == "gpu" else None

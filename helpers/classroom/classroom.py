@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.classroom.door import PROGRAMS, Door, Listener, check_listener, find_program
+from helpers.classroom.others import check_others
 from helpers.classroom.seats import ClassError, Seat, make_seats, read_seats, write_seats
 from helpers.errors import CourseError
 from helpers.places import Flag, Place, find_place
@@ -89,6 +90,13 @@ def read_options(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=PORT, help=f"default {PORT}")
     parser.add_argument("--write-keys", type=Path, help="write the seats' lines into a new file")
     parser.add_argument("--read-keys", type=Path, help="take the seats of such a file again")
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="another machine's class with the same keys, to answer for its share of the seats",
+    )
     parser.add_argument("--cert", type=Path, help="a certificate (PEM), for TLS")
     parser.add_argument("--key-file", type=Path, help="its private key (PEM, without passphrase)")
     parser.add_argument(
@@ -133,11 +141,12 @@ def hold_class(options: argparse.Namespace) -> None:
     seats = choose_seats(options)
     check_server_free(place.port)
     listener = check_listener(options.address, options.port, options.cert, options.key_file)
+    others = check_others(options.also, listener, seats[0].key, place.served_model_name)
     from helpers.classroom.board import Board  # draws with rich, which a seat does not install
 
-    with Door(listener, seats, place.port, inner_key) as door:
+    with Door(listener, seats, place.port, inner_key, others) as door:
         print(hand_out(seats, listener, options), flush=True)
-        server = ClassServer(place, door, Board(seats, door.log, place))
+        server = ClassServer(place, door, Board(seats, door.log, place, others))
         try:
             serve(server)
         except Interrupted:

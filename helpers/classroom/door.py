@@ -2,7 +2,9 @@
 
 It lets through what the notebooks use and nothing else, holds every seat to its share, and asks
 vLLM in a seat's name: from a loopback address of the seat's own, with a key that no seat knows.
-nginx runs as this user, without root. Its configuration holds the keys and is for this user alone.
+With other machines that serve the same class it deals the seats in turn, and takes those of a
+server that is away to the others. nginx runs as this user, without root. Its configuration holds
+the keys and is for this user alone.
 """
 
 import contextlib
@@ -37,6 +39,9 @@ REPLY = 600  # s that vLLM may be silent
 START = 10.0  # s for nginx to listen
 STOP = 5.0  # s for it to end
 RETRY = 15  # s after which a client should ask again while the engine starts
+ELSEWHERE = 20  # s within which a request that met nobody may be taken to another server
+AWAY = 3  # s that a server which did not answer is left alone
+OWN = "own.sock"  # in the door's folder: where it asks the vLLM of this machine
 FILES = 8192
 PROGRAMS = {  # that the door needs: what for, and where they come from
     "nginx": "which keeps the seats apart: `sudo apt-get install nginx-light`, and then `sudo "
@@ -60,6 +65,7 @@ REFUSALS = {
         "rate_limit",
         f"Too much at once from this seat: at most {OPEN} requests may be open and {QUEUE} wait.",
     ),
+    500: (500, "server_error", "The model server ended while it answered: ask again."),
     502: (503, "server_error", "The model server is starting: ask again in a minute."),
     504: (504, "timeout", f"The model server said nothing for {REPLY} s: ask for a shorter reply."),
 }
@@ -164,9 +170,18 @@ def find_program(name: str) -> str:
 
 
 def write_configuration(
-    listener: Listener, seats: Sequence[Seat], upstream: int, inner_key: str, files: int = FILES
+    listener: Listener,
+    seats: Sequence[Seat],
+    upstream: int,
+    inner_key: str,
+    others: Sequence[str] = (),
+    files: int = FILES,
 ) -> str:
-    """nginx's configuration for these seats, before the vLLM at 127.0.0.1:`upstream`."""
+    """nginx's configuration for these seats, before the vLLM at 127.0.0.1:`upstream`.
+
+    `others` are the doors of other machines that serve the same seats, as host:port.
+    """
+    servers = [f"unix:{OWN}", *others]
     tls = ""
     if listener.certificate:
         tls = f"""
@@ -197,6 +212,13 @@ http {{
     default "";
 {_join(f"    {seat.name} {seat.source};" for seat in seats)}
   }}
+  # What another door sends on is answered by this machine's server, or not at all.
+  map $http_x_class_door$seat $server {{
+    default own;
+{_join(f"    {seat.name} server{deal(seat, len(servers))};" for seat in seats)}
+  }}
+  upstream own {{ server unix:{OWN}; }}
+{_join(_write_group(number, servers) for number in range(len(servers)))}
   limit_conn_zone $seat zone=open:1m;
   limit_req_zone $seat zone=rate:1m rate={RATE}r/s;
   limit_conn_status 429;
@@ -211,41 +233,79 @@ http {{
   client_body_buffer_size 256k;
   proxy_http_version 1.1;
   proxy_buffering off;
-  proxy_connect_timeout 5s;
+  proxy_connect_timeout {AWAY}s;
   proxy_read_timeout {REPLY}s;
   proxy_next_upstream off;
-  proxy_bind $source;
-  proxy_set_header Host 127.0.0.1;
-  proxy_set_header Authorization "Bearer {inner_key}";
   server {{
     listen {listener.words}{" ssl" if listener.certificate else ""};{tls}
+    # A server that is away answers 503, or nobody does: then the next one is asked.
+    proxy_next_upstream error timeout http_503 non_idempotent;
+    proxy_next_upstream_timeout {ELSEWHERE}s;
+    proxy_set_header Host 127.0.0.1;
+    proxy_set_header X-Class-Door 1;
     if ($seat = "") {{ return 401; }}
     limit_conn open {OPEN};
     limit_req zone=rate burst={QUEUE} delay={AT_ONCE};
 {_join(f"    error_page {status} ={REFUSALS[status][0]} @refuse{status};" for status in REFUSALS)}
 {_join(_write_refusal(status) for status in REFUSALS)}
-{_join(_write_route(path, "GET", upstream) for path in READ)}
-{_join(_write_route(path, "POST", upstream) for path in ASK)}
+{_join(_write_route(path, "GET") for path in READ)}
+{_join(_write_route(path, "POST") for path in ASK)}
     location / {{ return 404; }}
+  }}
+  server {{
+    listen unix:{OWN};
+    access_log off;
+    error_page 502 = @broken;
+    error_page 504 = @refuse504;
+{_write_refusal(504)}
+    location / {{
+      proxy_pass http://127.0.0.1:{upstream};
+      proxy_bind $source;
+      proxy_set_header Host 127.0.0.1;
+      proxy_set_header Authorization "Bearer {inner_key}";
+    }}
+    # 503 if vLLM was not reached; 500 if it ended, perhaps of this very request, so that no other
+    # server is asked the same.
+    location @broken {{
+      add_header Retry-After {RETRY} always;
+      if ($upstream_connect_time = "-") {{ {_write_return(502)} }}
+      {_write_return(500)}
+    }}
   }}
 }}
 """
 
 
-def _write_route(path: str, method: str, upstream: int) -> str:
+def deal(seat: Seat, servers: int) -> int:
+    """Which of so many servers answers a seat as long as it is up: 0 is this machine's."""
+    return (seat.number - 1) % servers
+
+
+def _write_group(number: int, servers: Sequence[str]) -> str:
+    """One server for its own seats, and the rest for when it is away."""
+    kept = f"fail_timeout={AWAY}s"
+    rest = "".join(f" server {one} {kept} backup;" for one in servers if one != servers[number])
+    return f"  upstream server{number} {{ server {servers[number]} {kept};{rest} }}"
+
+
+def _write_route(path: str, method: str) -> str:
     """One open route. The path is written out, so that nothing else is ever asked of vLLM."""
     return (
         f"    location = {path} {{ if ($request_method != {method}) {{ return 405; }} "
-        f"proxy_pass http://127.0.0.1:{upstream}{path}; }}"
+        f"proxy_pass http://$server{path}; }}"
     )
 
 
 def _write_refusal(status: int) -> str:
+    again = f"add_header Retry-After {RETRY} always; " if REFUSALS[status][0] == 503 else ""
+    return f"    location @refuse{status} {{ {again}{_write_return(status)} }}"
+
+
+def _write_return(status: int) -> str:
     sent, kind, sentence = REFUSALS[status]
     error = {"message": sentence, "type": kind, "param": None, "code": sent}
-    again = f"add_header Retry-After {RETRY} always; " if sent == 503 else ""
     body = json.dumps({"error": error}).replace("'", r"\'")
-    return f"    location @refuse{status} {{ {again}return {sent} '{body}'; }}"
+    return f"return {sent} '{body}';"
 
 
 def _quote(path: Path | None) -> str:
@@ -261,9 +321,15 @@ class Door:
     """nginx in front of a class. `with Door(…)` opens it and, at the end, shuts it."""
 
     def __init__(
-        self, listener: Listener, seats: Sequence[Seat], upstream: int, inner_key: str
+        self,
+        listener: Listener,
+        seats: Sequence[Seat],
+        upstream: int,
+        inner_key: str,
+        others: Sequence[str] = (),
     ) -> None:
         self.listener, self.seats, self.upstream = listener, tuple(seats), upstream
+        self.others = tuple(others)
         self._inner_key = inner_key
         self.folder = STATE / f"class-{listener.port}"
         self._process: subprocess.Popen | None = None
@@ -289,12 +355,14 @@ class Door:
         """Start nginx and wait until it listens; `ClassError` with its own words if it does not."""
         command = [find_program("nginx"), "-p", f"{self.folder}/", "-c", f"{self._configuration}"]
         command += ["-e", "stderr"]
-        tried = subprocess.run([*command, "-q", "-t"], stdin=subprocess.DEVNULL, **_TEXT)
+        (self.folder / OWN).unlink(missing_ok=True)  # of an nginx that was killed
+        tried = subprocess.run([*command, "-q", "-t"], cwd=self.folder, **_TEXT)
         if tried.returncode:
             raise ClassError(f"nginx does not take the configuration: {_find_cause(tried.stderr)}")
         with hold_signals(), (self.folder / "start.log").open("w") as log:
             self._process = subprocess.Popen(
                 [find_program("setpriv"), "--pdeathsig", "TERM", *command],
+                cwd=self.folder,  # a socket's path must be short
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -343,7 +411,7 @@ class Door:
             hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             files = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
             text = write_configuration(
-                self.listener, self.seats, self.upstream, self._inner_key, files
+                self.listener, self.seats, self.upstream, self._inner_key, self.others, files
             )
             handle = os.open(self._configuration, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w") as file:
@@ -359,7 +427,7 @@ class Door:
         return False
 
 
-_TEXT = {"capture_output": True, "text": True}
+_TEXT = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
 
 
 def _find_cause(text: str) -> str:
