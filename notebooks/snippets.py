@@ -37,7 +37,12 @@ take its address from `COURSE_BASE_URL` (else `http://127.0.0.1:8085/v1`) and it
 httpx or PyAV, also `httpx` or `av`. Some draw a picture to have one; a path such as \
 `../media/receipt.png` is the course's: put yours. `tests/test_snippets.py` runs every one, on \
 vLLM 0.11.0 and on 0.32.0; what needs neither vLLM nor `helpers`, in a Python that has openai, \
-Pillow, PyAV and httpx alone. Behind a proxy, `export NO_PROXY=127.0.0.1,localhost` first.
+Pillow, PyAV and httpx alone.
+
+Where one fails it says why in the server's or the client's own words, then where to look, and \
+ends with exit code 1. Behind a proxy a server on your own machine is asked past it after \
+`export NO_PROXY=127.0.0.1,localhost`; of a SOCKS proxy (`ALL_PROXY=socks5://…`) the client wants \
+`pip install socksio`, or `unset ALL_PROXY all_proxy`.
 
 This page is made by `python notebooks/snippets.py` from the cells.
 
