@@ -121,6 +121,42 @@ SAID = [
         'grammar: invalid regex "\\[0-9"',
         "says",
     ),
+    (
+        "The provided JSON schema contains features not supported by xgrammar.",
+        400,
+        "multipleOf, uniqueItems.*leave it out",
+        "says",
+    ),
+    (
+        "Failed to transform json schema into a grammar: [07:48:45] <path>:83: Regex parsing error "
+        "at position 2: Unclosed '['",
+        400,
+        "no grammar of the request's schema: Regex parsing error at position 2: Unclosed '\\['\\. ",
+        "path",
+    ),
+    (
+        "Failed to transform regex into a grammar: [07:35:55] /project/cpp/regex_converter.cc:75: "
+        "Regex parsing error at position 3: Lookahead is not supported yet.\n",
+        400,
+        "the request's regex: Regex parsing error at .* Lookahead is not supported yet\\. ",
+        "project",
+    ),
+    (
+        "Failed to transform json schema into a grammar: [07:42:28] /project/cpp/json_schema_conver"
+        "ter.cc:961: Check failed: (current.is<picojson::object>()) is false: Cannot find field "
+        "$defs in {}",
+        400,
+        "the request's schema: Cannot find field \\$defs in {}\\. ",
+        "Check failed",
+    ),
+    (
+        "Failed to transform choices into a grammar: {err}",
+        400,
+        "a choice that has a line break",
+        "err",
+    ),
+    ("Invalid JSON grammar specification.", 400, "give a schema as a dictionary", "says: "),
+    ("Internal server error", 500, "--structured-outputs-config", "says: "),
     (DEAD, 500, 'check_text.*{"type": "text"}.*json_schema.*"choices".*"json_object"', "says"),
     ("EngineDeadError()", 500, "start the server again", "says"),
     (NO_PLACE, 400, "no place for the image: .*processor.apply_chat_template", "says"),

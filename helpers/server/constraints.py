@@ -2,17 +2,21 @@
 
 vLLM 0.11.0 compiles a constraint inside its engine, and where it finds none it ends, for everybody
 (notebook 12). 0.32.0 refuses the same requests with 400, and ignores `guided_…` without a word.
+Both pass over some of what a schema may say.
 """
 
+import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 
 from helpers.errors import CourseError
+from helpers.server.schemas import find_pattern_problem, find_problem
 
 CHOOSE = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")  # one of them
 OPTIONS = ("disable_any_whitespace", "disable_additional_properties", "whitespace_pattern")
 KNOWN = (*CHOOSE, *OPTIONS, "disable_fallback")
 FORMATS = ("json_schema", "json_object", "structural_tag")
+FIELDS = ("response_format", "structured_outputs")
 ENDS = "vLLM 0.11.0 dies of it"
 
 
@@ -25,8 +29,9 @@ def check_constraint(request: Mapping) -> Mapping:
 
     `request` holds the keyword arguments of `chat.completions.create`, `extra_body` among them, so
     that `create(**check_constraint(request))` sends what was checked. It looks at response_format,
-    structured_outputs and guided_…: not into the schema, which every server checks itself. The
-    rules are those of vLLM 0.11.0 and 0.32.0. Used in notebook 12.
+    structured_outputs, guided_… and tools that are forced, and into their schemas for what servers
+    pass over without a word; what they refuse in clear words is left to them. The rules are those
+    of vLLM 0.11.0 and 0.32.0. Used in notebook 12.
     """
     if not isinstance(request, Mapping):
         raise ConstraintError(
@@ -36,6 +41,9 @@ def check_constraint(request: Mapping) -> Mapping:
     body = _merge(request)
     if old := next((name for name in body if str(name).startswith("guided_")), None):
         raise ConstraintError(_replace_old(str(old)))
+    for name in body:
+        if name not in FIELDS and (near := get_close_matches(str(name), FIELDS, n=1, cutoff=0.8)):
+            raise ConstraintError(f"A request has no field {name!r}: write {near[0]!r}.")
     form, outputs = body.get("response_format"), body.get("structured_outputs")
     if outputs is not None:
         _check_outputs(outputs)
@@ -46,6 +54,9 @@ def check_constraint(request: Mapping) -> Mapping:
             "The request has a response_format and structured_outputs, two forms for one reply: "
             "keep one of them."
         )
+    if body.get("tool_choice") not in (None, "auto", "none"):
+        for tool in body.get("tools") or ():
+            _check_schema(tool.get("function", {}).get("parameters", {}))
     return request
 
 
@@ -96,6 +107,7 @@ def _check_format(form: object) -> None:
                 f"The json_schema of response_format has no schema, and {ENDS}: it reads "
                 '{"type": "json_schema", "json_schema": {"name": …, "schema": {…}}}.'
             )
+        _check_schema(schema)
 
 
 def _check_outputs(outputs: object) -> None:
@@ -134,7 +146,32 @@ def _check_value(name: str, value: object) -> None:
             raise ConstraintError(
                 f'choice is {value!r}: it is a list of at least one text, such as ["yes", "no"].'
             )
+        if broken := [one for one in value if "\n" in one]:
+            raise ConstraintError(
+                f"The choice {broken[0]!r} has a line break, of which vLLM 0.11.0 makes no "
+                "grammar: take it out."
+            )
     if name in ("regex", "grammar") and not (isinstance(value, str) and value):
         raise ConstraintError(f"{name} is {value!r}: it is a text that is not empty.")
-    if name == "json" and not isinstance(value, str | Mapping):
+    if name == "regex" and (said := find_pattern_problem(value)):
+        raise ConstraintError(f"The regex {said}")
+    if name == "json":
+        _check_schema(_read_schema(value))
+
+
+def _read_schema(value: object) -> object:
+    """A schema may come as the text of one."""
+    if not isinstance(value, str | Mapping):
         raise ConstraintError(f"json is a {type(value).__name__}: it is a schema, a dictionary.")
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ConstraintError(
+            f"json is the text {value[:40]!r}, which is no JSON, and of an empty one {ENDS}: "
+            "give the schema as a dictionary."
+        ) from None
+
+
+def _check_schema(schema: object) -> None:
+    if isinstance(schema, Mapping) and (said := find_problem(schema)):
+        raise ConstraintError(said)

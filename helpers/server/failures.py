@@ -1290,6 +1290,20 @@ RULES = (
         ("ValueError: No valid structured output parameter found",),
     ),
     Rule(
+        r"cpp/(json_schema_converter|regex_converter|grammar_parser)\S*: |"
+        r"grammar is not of valid supported types",
+        "A request's form (a schema, a regex, an empty json) is none of which the engine makes a "
+        "grammar, and vLLM 0.11 dies of that where it did not see it before: leave it out. A "
+        'server started with `--structured-outputs-config \'{"backend": "xgrammar"}\'` refuses '
+        "nearly all of them.",
+        (
+            "RuntimeError: [07:38:40] /project/cpp/json_schema_converter.cc:2181: items must be a "
+            "boolean or an object",
+            "RuntimeError: [07:42:50] /project/cpp/json_schema_converter.cc:3460: Check failed: "
+            "(err.empty()) is false: Failed to parse JSON: syntax error at line 1 near: ",
+        ),
+    ),
+    Rule(
         r"Attempted to assign .* multimodal tokens to \d+ placeholders|"
         r"^IndexError: (list )?index .*out of",
         "A text in a request holds one of the model's own markers, such as <|image_pad|>, and vLLM "

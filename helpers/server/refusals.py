@@ -257,6 +257,34 @@ REFUSALS = (
         "structured_outputs and a forced tool.",
     ),
     (
+        r"features not supported by xgrammar",
+        "The schema has something that the server's library for forms does not know (multipleOf, "
+        "uniqueItems, contains, a length beside a pattern; with vLLM 0.11 also any format, "
+        "patternProperties and propertyNames): leave it out, and check the reply in your program.",
+    ),
+    (
+        r"transform choices into a grammar: \{err\}",
+        "vLLM 0.11 makes no grammar of a choice that has a line break: take it out.",
+    ),
+    (
+        r"transform (?:json )?(schema|regex|choices) into a grammar: (?:\[[\d:]+\] \S+:\d+: )?"
+        r"(?:Check failed: .*? is false: )?([^\n]+?)[.\s]*$",
+        r"The server makes no grammar of the request's \1: \2. Correct it, and try a pattern in a "
+        r"program of your own; types are string, number, integer, boolean, array, object and null.",
+    ),
+    (
+        r"^Invalid (?:JSON )?(?:grammar|structural tag) specification",
+        "The grammar, or the schema that came as a text, is broken: correct it, and give a schema "
+        "as a dictionary.",
+    ),
+    (
+        r"^Internal server error$",
+        "The server failed at this request, and its log (server.log_path) says of what. With "
+        "vLLM 0.32 it is often the form: a tool call that is forced after somebody's first form "
+        "was an odd one, unless the server was started with --structured-outputs-config "
+        '\'{"backend": "xgrammar"}\', or a form that nothing can fill.',
+    ),
+    (
         r"Grammar error: (?:at \d+\(\d+\): )?([^\n]+?)\s*(?:\n|$)",
         r"The server makes no grammar of the request's schema, regex or grammar: \1. Correct it; "
         "types are string, number, integer, boolean, array, object and null.",
