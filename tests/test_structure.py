@@ -38,7 +38,6 @@ CLIENT = """\
     MODEL = client.models.list().data[0].id
 """
 COMMON = {*f"{BY_OPENAI}{BY_HTTPX}{CLIENT}{ENDING}".splitlines()}
-LATER = ("12", "13")  # lessons whose snippets do not have them yet
 WITH_SERVER = ("03", "04", "05", "07", "08", "09", "10", "11", "12", "13", "14", "15")
 # Names that several cells of a lesson set, all to the same.
 SAME_EVERYWHERE = {"MODEL", "answer", "base_url", "client", "folder", "key", "limits", "place"}
@@ -224,9 +223,8 @@ def test_snippets_that_ask_a_server_are_fit_to_keep() -> None:
             continue
         assert snippet.is_bare, f"{snippet.task} needs {snippet.needs}"
         assert snippet.asks_server, f"{snippet.task} does not read COURSE_BASE_URL"
-        if snippet.notebook.name[:2] not in LATER:
-            common = BY_OPENAI if "openai" in snippet.packages else BY_HTTPX
-            assert common in snippet.code and ENDING in f"{snippet.code}\n", snippet.task
+        common = BY_OPENAI if "openai" in snippet.packages else BY_HTTPX
+        assert common in snippet.code and ENDING in f"{snippet.code}\n", snippet.task
         for call in find_calls(snippet.code):
             words = {keyword.arg for keyword in call.keywords}
             if re.fullmatch(r"(Async)?OpenAI", ast.unparse(call.func)):

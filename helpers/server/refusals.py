@@ -241,8 +241,8 @@ REFUSALS = (
         "The engine behind the server has died and answers nothing any more: start the server "
         "again (its log, server.log_path, has the cause). vLLM 0.11 dies of <|image_pad|> and its "
         'like in a text (check_text finds them), of response_format={"type": "text"}, of a '
-        'json_schema without a schema, and of structured_outputs as {}, {"choices": …} or '
-        '{"json_object": false}.',
+        'json_schema without a schema, and of structured_outputs as {}, {"choices": …}, '
+        '{"json_object": false} or {"json": ""}.',
     ),
     (
         r"tool choice requires|tool_choice=.* requires",
