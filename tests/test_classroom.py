@@ -713,12 +713,12 @@ def attend(
 
 
 def attend_together(
-    base_url: str, keys: list[str], model: str, goes_on: Callable[[int], bool]
+    base_url: str, keys: list[str], model: str, goes_on: Callable[[int], bool], retries: int = 0
 ) -> Outcome:
     """Let each key's learner ask at the same time, each beginning with another kind."""
     outcome = Outcome()
     with (
-        OpenAI(base_url=base_url, api_key="-", max_retries=0, timeout=240) as client,
+        OpenAI(base_url=base_url, api_key="-", max_retries=retries, timeout=240) as client,
         ThreadPoolExecutor(len(keys)) as pool,
     ):
         learners = [
@@ -891,15 +891,18 @@ def main() -> None:
     parser.add_argument("--keys", type=Path, required=True, help="what --write-keys wrote")
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--bad", type=int, default=5, help="so many of the seats misbehave")
+    parser.add_argument("--retries", type=int, default=0, help="of each client; openai's own: 2")
     options = parser.parse_args()
     keys = [seat.key for seat in read_seats(options.keys)]
     base_url = re.search(r"COURSE_BASE_URL=(\S+)", options.keys.read_text())[1]
     models = httpx.get(f"{base_url}/models", headers=key_of(Seat(1, keys[0])), trust_env=False)
     model, end = models.json()["data"][0]["id"], time.monotonic() + options.seconds
     bad, good = keys[: options.bad], keys[options.bad :]
-    with multiprocessing.get_context("fork").Pool(options.bad) as pool:
+    with multiprocessing.get_context("fork").Pool(max(1, options.bad)) as pool:
         pests = [pool.apply_async(be_bad, (base_url, key, model, options.seconds)) for key in bad]
-        outcome = attend_together(base_url, good, model, lambda _: time.monotonic() < end)
+        outcome = attend_together(
+            base_url, good, model, lambda _: time.monotonic() < end, options.retries
+        )
         seen = sum((one.get() for one in pests), Counter())
     print(f"{len(good)} learners and {len(bad)} who misbehave, {options.seconds:.0f} s: {outcome}")
     print("\n".join(f"{count:5} × {name}" for name, count in sorted(seen.items())))
