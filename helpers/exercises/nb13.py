@@ -51,7 +51,7 @@ def check_crop(answer: object) -> Verdict:
             return wrong(hint)
     off = [name for name, a, b in zip(SIDES, sides, _cut(PHOTO, MARGIN), strict=True)
            if abs(a - b) > 1.01]  # fmt: skip
-    return wrong(f"Not yet: look at {', '.join(off)}. A pixel is number × side / 1000.")
+    return wrong(f"Not yet: look at {' and '.join(off)}. A pixel is number × side / 1000.")
 
 
 def check_doubles(answer: object) -> Verdict:
