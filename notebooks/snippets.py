@@ -40,9 +40,11 @@ vLLM 0.11.0 and on 0.32.0; what needs neither vLLM nor `helpers`, in a Python th
 Pillow, PyAV and httpx alone.
 
 Where one fails it says why in the server's or the client's own words, then where to look, and \
-ends with exit code 1. Behind a proxy a server on your own machine is asked past it after \
-`export NO_PROXY=127.0.0.1,localhost`; of a SOCKS proxy (`ALL_PROXY=socks5://…`) the client wants \
-`pip install socksio`, or `unset ALL_PROXY all_proxy`.
+ends with exit code 1. A reply is whole if its `finish_reason` is `stop`: `length` says that it \
+reached `max_tokens`, `abort` (0.32.0) that the server was told to end. Behind a proxy, \
+`export NO_PROXY=127.0.0.1,localhost` lets a server on your own machine be asked past it; of a \
+SOCKS proxy (`ALL_PROXY=socks5://…`) the client wants `pip install socksio`, or \
+`unset ALL_PROXY all_proxy`.
 
 This page is made by `python notebooks/snippets.py` from the cells.
 

@@ -34,6 +34,7 @@ ROOT = BASE_URL.removesuffix("/v1")
 KEY = {"Authorization": f"Bearer {os.environ.get('COURSE_API_KEY', 'EMPTY')}"}
 """
 CLIENT = """\
+try:
     client = OpenAI(base_url=BASE_URL, api_key=KEY, timeout=120, max_retries=2)
     MODEL = client.models.list().data[0].id
 """
