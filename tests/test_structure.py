@@ -138,7 +138,7 @@ def test_sections_exercises_recap_and_next(notebook: Path) -> None:
 def test_length_and_balance(notebook: Path) -> None:
     cells = read(notebook)["cells"]
     code = len(code_cells(notebook))
-    assert 25 <= len(cells) <= 52
+    assert 25 <= len(cells) <= 50
     assert max(len(text.split()) for text in texts(notebook)) <= 250
     assert 0.6 <= (len(cells) - code) / code <= 1.6
 
