@@ -32,11 +32,12 @@ import pytest
 from openai import APIError, OpenAI
 from rich.console import Console
 
-from helpers.classroom import Door, Seat, board, classroom, door, make_seats, read_seats, seats
+from helpers.classroom import board, classroom, door, seats
 from helpers.classroom.board import Board, Tallies, read_gauge
 from helpers.classroom.classroom import ClassServer, hold_class, make_place, read_options
-from helpers.classroom.door import check_listener, find_program, write_configuration
+from helpers.classroom.door import Door, check_listener, find_program, write_configuration
 from helpers.classroom.others import check_others
+from helpers.classroom.seats import Seat, make_seats, read_seats
 from helpers.errors import CourseError
 from helpers.media import clip_data_url, image_data_url
 from helpers.places import MEDIA, Place, find_place
@@ -151,6 +152,9 @@ def test_a_file_without_seats(tmp_path: Path, text: str | None) -> None:
         ("--address :: --seats 3", "would open the server to every network"),
         ("--address 203.0.113.9 --seats 3", r"not one of this machine: it has .*127\.0\.0\.1"),
         ("--address 1.2.3.4.5.6 --seats 3", "is no address: it has "),
+        ("--address 127.0.0.1 --seats 3 --port OWN", "is that of the server behind nginx"),
+        ("--address 127.0.0.1 --seats 3 --also 192.168.1.21", "no address of a class"),
+        ("--address 127.0.0.1 --seats 3 --also http://127.0.0.1:9/v1", "No class answers at"),
         ("--address 127.0.0.1 --seats 3 --port 0", "ports go from 1 to 65535"),
         ("--address 127.0.0.1 --seats 3 --port 70000", "ports go from 1 to 65535"),
         ("--address 127.0.0.1 --seats 3 --cert x.pem", "--cert needs --key-file too"),
@@ -164,6 +168,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     says: str,
     state: Path,
     stand_in: Path,
+    cpu_place: Place,
     on_current: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -171,7 +176,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        options = read_options(words.replace("TAKEN", str(taken.getsockname()[1])).split())
+        words = words.replace("TAKEN", str(taken.getsockname()[1]))
+        options = read_options(words.replace("OWN", str(cpu_place.port)).split())
         with pytest.raises(CourseError, match=says) as failed:
             hold_class(options)
     assert "\n" not in str(failed.value)
@@ -395,7 +401,9 @@ def test_a_door_ends_with_the_program_that_opened_it(state: Path) -> None:
     script = f"""
 import sys, time
 from pathlib import Path
-from helpers.classroom import Door, door, make_seats
+from helpers.classroom import door
+from helpers.classroom.door import Door
+from helpers.classroom.seats import make_seats
 door.STATE = Path(sys.argv[1])
 Door(door.check_listener("127.0.0.1", {port}), make_seats(1), 1, "x").__enter__()
 print("open", flush=True)
@@ -417,6 +425,8 @@ def test_tls_with_a_certificate_and_with_the_wrong_key(
 ) -> None:
     made = [make_certificate(tmp_path / name) for name in ("one", "two")]
     (certificate, key_file), (_, other) = made
+    words = f"openssl pkey -aes256 -passout pass:abcd -in {key_file} -out {tmp_path}/locked.pem"
+    subprocess.run(words.split(), check=True, capture_output=True)
     listener = check_listener("127.0.0.1", find_free_port(), certificate, key_file)
     learners = make_seats(1)
     with Server(cpu_place), Door(listener, learners, cpu_place.port, "EMPTY"):
@@ -426,9 +436,14 @@ def test_tls_with_a_certificate_and_with_the_wrong_key(
         with httpx.Client(verify=trusted, trust_env=False) as client:
             assert client.get(url, headers=key_of(learners[0])).status_code == 200
             assert client.get(url).status_code == 401
-    wrong = check_listener("127.0.0.1", find_free_port(), certificate, other)
-    with pytest.raises(CourseError, match="key values mismatch"), Door(wrong, learners, 1, "x"):
-        pass
+    for pair, says in {
+        (certificate, other): "key values mismatch",
+        (other, key_file): "cannot be used",
+        (certificate, tmp_path / "locked.pem"): "the key without a passphrase",
+    }.items():
+        with pytest.raises(CourseError, match=says) as failed:
+            check_listener("127.0.0.1", find_free_port(), *pair)
+        assert "\n" not in str(failed.value)
     assert not find_doors(state)
 
 
@@ -478,6 +493,19 @@ classroom.main()
     assert not find_doors(state)
     assert not list(state.rglob("nginx.conf"))
     check_port_free(cpu_place.port)
+
+
+def test_a_port_that_is_taken_says_how_to_start_the_class(
+    stand_in: Path, cpu_place: Place, state: Path, on_current: None
+) -> None:
+    options = read_options(["--address", "127.0.0.1", "--seats", "3"])
+    with (
+        socket.create_server(("127.0.0.1", cpu_place.port)),
+        pytest.raises(CourseError, match="make class …` ") as failed,
+    ):
+        hold_class(options)
+    assert "make lab" not in str(failed.value)
+    assert not state.exists()
 
 
 @needs_nginx

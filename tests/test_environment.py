@@ -933,7 +933,7 @@ def test_a_port_taken_by_another_program(host: str) -> None:
         other.communicate("\n")
     assert check.state == "problem"
     assert check.found == f"taken by {name} (pid {other.pid})"
-    assert f":{port + 1}/v1" in check.way_out
+    assert f":{port + 10}/v1" in check.way_out
 
 
 def test_a_port_taken_by_another_user(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,8 @@
 """`python -m helpers.classroom --help` tells what it takes."""
 
-from helpers.classroom.classroom import main
+try:
+    from helpers.classroom.classroom import main
 
-main()
+    main()
+except KeyboardInterrupt:
+    print("\nInterrupted: nothing was left running.")

@@ -80,7 +80,7 @@ def check_server_free(port: int) -> None:
             f"The course's server already runs on port {port}: `make stop` ends it, if nobody "
             "needs it."
         )
-    check_port_free(port)
+    check_port_free(port, "make class …")
 
 
 def read_options(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -140,6 +140,8 @@ def hold_class(options: argparse.Namespace) -> None:
         find_program(name)
     seats = choose_seats(options)
     check_server_free(place.port)
+    if options.port == place.port:
+        raise ClassError(f"--port {options.port} is that of the server behind nginx: take another.")
     listener = check_listener(options.address, options.port, options.cert, options.key_file)
     others = check_others(options.also, listener, seats[0].key, place.served_model_name)
     from helpers.classroom.board import Board  # draws with rich, which a seat does not install
@@ -161,7 +163,5 @@ def main() -> None:
         hold_class(read_options())
     except Interrupted as interrupt:
         print(f"\nInterrupted: {interrupt}")
-    except KeyboardInterrupt:
-        print("\nInterrupted: nothing was left running.")
     except CourseError as error:
         sys.exit(str(error))

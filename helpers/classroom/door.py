@@ -14,9 +14,11 @@ import grp
 import ipaddress
 import json
 import os
+import re
 import resource
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Sequence
@@ -131,7 +133,7 @@ def check_listener(
 
 
 def check_certificate(certificate: Path | None, key_file: Path | None) -> None:
-    """Raise `ClassError` unless both are given and can be read, or neither is."""
+    """Raise `ClassError` unless both are given and belong together, or neither is given."""
     if (certificate is None) != (key_file is None):
         given, missing = ("--cert", "--key-file") if certificate else ("--key-file", "--cert")
         raise ClassError(f"{given} needs {missing} too: TLS takes a certificate and its key.")
@@ -140,6 +142,16 @@ def check_certificate(certificate: Path | None, key_file: Path | None) -> None:
             path.read_bytes()
         except OSError as error:
             raise ClassError(f"{path} cannot be read ({error.strerror}).") from None
+    try:
+        if certificate:
+            chain = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            chain.load_cert_chain(certificate, key_file, password="")
+    except ssl.SSLError as error:
+        words = (error.reason or "no PEM or a passphrase").replace("_", " ").lower()
+        raise ClassError(
+            f"{certificate} and {key_file} cannot be used ({words}): nginx takes a certificate and "
+            "its own private key, both as PEM, the key without a passphrase."
+        ) from None
 
 
 def _explain_bind(error: OSError, name: str, port: int) -> str:
@@ -432,5 +444,5 @@ _TEXT = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
 
 def _find_cause(text: str) -> str:
     """The first of nginx's own lines that says why, without its time and number."""
-    lines = [line for line in text.splitlines() if "[emerg]" in line or "[alert]" in line]
-    return lines[0].split("] ", 1)[-1] if lines else text.strip() or "it says nothing."
+    found = re.search(r"\[(?:emerg|alert)\] (?:\d+#\d+: )?(.*)", text)
+    return found[1] if found else text.strip() or "it says nothing."

@@ -54,7 +54,8 @@ def read_seats(path: Path) -> list[Seat]:
     try:
         keys = LINE.findall(path.read_text())
     except (OSError, ValueError) as error:
-        raise ClassError(f"The seats in {path} cannot be read ({error}).") from None
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ClassError(f"The seats in {path} cannot be read ({why}).") from None
     if not 1 <= len(keys) <= MOST_SEATS or len(set(keys)) < len(keys):
         raise ClassError(
             f"{path} holds {len(keys)} seats, {len(set(keys))} of them different; it should hold 1 "

@@ -243,8 +243,8 @@ def end_processes(
         time.sleep(0.1)
 
 
-def check_port_free(port: int) -> None:
-    """Raise `ServerError` unless a server can listen on 127.0.0.1:port.
+def check_port_free(port: int, command: str = "make lab") -> None:
+    """Raise `ServerError`, with the command for another port, unless 127.0.0.1:port can be had.
 
     A bind test, because vLLM 0.11 sets SO_REUSEPORT: a second server on a taken port would
     start and silently get about half of the requests.
@@ -262,7 +262,7 @@ def check_port_free(port: int) -> None:
             raise ServerError(
                 f"Port {port} is not free ({error.strerror}): {find_holder(port)} has it. End "
                 "that (ctrl-C in its terminal), or start the course on another port: "
-                f"`COURSE_PLACE=cpu COURSE_BASE_URL=http://127.0.0.1:{port + 1}/v1 make lab` "
+                f"`COURSE_PLACE=cpu COURSE_BASE_URL=http://127.0.0.1:{port + 10}/v1 {command}` "
                 "(or gpu)."
             ) from None
 
