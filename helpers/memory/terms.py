@@ -3,7 +3,7 @@
 Formulas were read in vLLM 0.11.0, 0.26.0 and 0.32.0 (v1/worker/gpu_worker.py,
 v1/worker/gpu_model_runner.py, v1/worker/gpu/model_runner.py, v1/core/kv_cache_utils.py,
 multimodal/encoder_budget.py). Measured figures are from starts with random weights of
-Qwen3-VL-4B's shapes: vLLM 0.11.0 on an H100, 0.26.0 on an H100 and an H200.
+Qwen3-VL-4B's shapes: vLLM 0.11.0 on an H100, 0.26.0 on an H100 and an H200, 0.32.0 on an H200.
 measurements/memory.csv has them all.
 """
 
@@ -79,17 +79,18 @@ class Engine:
     `encoder`: "expanded" reserves the largest clip's tokens times 12.5, "unprofiled" reserves
     nothing for pictures and clips, "profiled" runs the largest one. `logit_bytes`: bytes that the
     sampler's trial run takes for each request and word, for up to SHORT_SORT requests and for
-    more. `held` are the measured starts that the next four come from, `held.version` being
-    another where this one was not measured: `loading`, what parameters and buffers do not explain
-    of the weights, `other`, what CUDA takes, `compiling`, what the trial run of a compiled model
-    takes at least, and `graphs`, the CUDA graphs of a server of at most so many requests.
+    more. `held` are the measured starts that the next four come from: `loading`, what parameters
+    and buffers do not explain of the weights, `other`, what CUDA takes, `compiling`, what the trial
+    run of a compiled model takes at least, and `graphs`, the CUDA graphs of a server of at most so
+    many requests.
     `graphs_inside`: whether these are taken from the share. `spare_block`: whether the check at
     the start holds back the one block that vLLM keeps for itself. `counts_requests`: whether the
     log's KV tokens are requests of the greatest length times that length. `loads_wide`: whether
     quantization="fp8" first loads the weights in 16 bits (0.11.0's
     Fp8LinearMethod.create_weights); 0.26 and 0.32 make them FP8 layer by layer
-    (quantization/online/fp8.py). `huge_batch`: tokens a step on a card of HUGE_CARD or more, and
-    `share`, the share of the card, of a server that is given none.
+    (quantization/online/fp8.py). `long_angles`: for how many times the model's positions the rotary
+    angles are kept (mrope_positions_factor in 0.32's qwen3_vl.py). `huge_batch`: tokens a step on a
+    card of HUGE_CARD or more, and `share`, the share of the card, of a server that is given none.
     """
 
     version: tuple[int, int]
@@ -104,6 +105,7 @@ class Engine:
     spare_block: bool
     counts_requests: bool
     loads_wide: bool
+    long_angles: int = 4
     huge_batch: int = 8192
     share: float = 0.90
 
@@ -111,19 +113,6 @@ class Engine:
     def name(self) -> str:
         return f"{self.version[0]}.{self.version[1]}"
 
-    @property
-    def measured(self) -> bool:
-        return self.held.version.startswith(f"{self.name}.")
-
-
-# Figures of 0.26.0, which 0.32 is planned with too.
-ON_0_26 = {
-    "held": Held("H100 and H200", "0.26.0", starts=22, gap=0.4, fp8=True),
-    "loading": 0.06,  # of the measured 8.69
-    "other": 0.22,
-    "compiling": 0.32,
-    "graphs": ((16, 0.15), (64, 0.24), (256, 0.61), (1024, 1.01)),
-}
 
 ENGINES = (
     Engine(
@@ -144,7 +133,11 @@ ENGINES = (
         version=(0, 26),
         encoder="unprofiled",
         logit_bytes=(4, 4),
-        **ON_0_26,
+        held=Held("H100 and H200", "0.26.0", starts=22, gap=0.4, fp8=True),
+        loading=0.06,  # of the measured 8.69
+        other=0.22,
+        compiling=0.32,
+        graphs=((16, 0.15), (64, 0.24), (256, 0.61), (1024, 1.01)),
         graphs_inside=False,
         spare_block=False,
         counts_requests=True,
@@ -154,11 +147,16 @@ ENGINES = (
         version=(0, 32),
         encoder="profiled",
         logit_bytes=(4, 4),
-        **ON_0_26,
+        held=Held("H200", "0.32.0", starts=2, gap=0.5, fp8=False),
+        loading=0.08,  # of the measured 8.44
+        other=0.48,
+        compiling=0.32,  # 0.26's: the two starts had pictures, which take more
+        graphs=((16, 0.15), (64, 0.24), (256, 0.65), (1024, 1.01)),  # 256 measured, else 0.26's
         graphs_inside=True,
         spare_block=True,
         counts_requests=True,
         loads_wide=False,
+        long_angles=1,
         huge_batch=16_384,
         share=0.92,
     ),
@@ -260,10 +258,10 @@ class Start:
 
     @property
     def measured(self) -> bool:
-        """Whether starts of this model and version have been measured, with FP8 if it is asked."""
+        """Whether starts of this model have been measured, with FP8 if it is asked."""
         same = self.shapes == QWEN3_VL_4B and self.dtype == QWEN3_VL_4B.dtype
         fp8 = self.settings.quantization or self.settings.kv_cache_dtype != "auto"
-        return self.engine.measured and same and (self.engine.held.fp8 or not fp8)
+        return same and (self.engine.held.fp8 or not fp8)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -287,10 +285,10 @@ class Start:
                 f"Held against {held.starts} starts ({held.source}): at most {held.gap:g} % off in "
                 "the KV cache."
             )
-        start = f"such start of vLLM {name}" if self.engine.measured else f"start of vLLM {name}"
         return (
-            f"No {start} on a GPU has been measured: parameters and bytes a token are exact, the "
-            "rest is computed from its source or from the measured starts of the 4B."
+            f"No such start of vLLM {name} on a GPU has been measured: parameters and bytes a "
+            "token are exact, the rest is computed from its source or from the measured starts of "
+            "the 4B."
         )
 
     def __str__(self) -> str:
@@ -450,12 +448,12 @@ def _list_cpu_terms(start: Start) -> tuple[Term, ...]:
 def count_weights(start: Start, quantization: str) -> int:
     """Parameters, and two buffers that vLLM's "Model loading took" counts with them.
 
-    Rotary angles for four times the positions that the model has, and one row of
-    deepstack features for every token of a batch.
+    Rotary angles for all positions that the model has, before 0.32 for four times as many, and one
+    row of deepstack features for every token of a batch.
     """
     shapes = start.shapes
     weights = shapes.weight_bytes(start.dtype, quantization)
-    angles = 4 * shapes.longest * shapes.head_dim * start.number
+    angles = start.engine.long_angles * shapes.longest * shapes.head_dim * start.number
     features = shapes.deepstack * start.batch * shapes.hidden * start.number
     return weights + angles + features + round(start.engine.loading * GIB)
 

@@ -292,6 +292,7 @@ def read_facts(log: str) -> StartFacts:
             "course's own logs are in .course/, and `server.log_text()` returns one."
         )
     numbers = {name: _find_number(pattern, text) for name, pattern in NUMBERS.items()}
+    numbers |= _split_sums(numbers, text)
     return StartFacts(
         version=next(group for group in version.groups() if group),
         device="cpu" if "device_config=cpu" in text or "platform cpu" in text else "cuda",
@@ -329,6 +330,21 @@ def _find_arguments(text: str) -> dict:
         return ast.literal_eval(found[1]) if found else {}
     except (ValueError, SyntaxError):
         return {}
+
+
+def _split_sums(numbers: dict, text: str) -> dict:
+    """What 0.32 gives as sums: weights with what CUDA takes, the work with room for the graphs.
+
+    Its graphs are what it set aside for them; what they then took is less.
+    """
+    parts = {}
+    if taken := _find_number(r"([\d.]+) GiB for consumed memory", text):
+        parts["other"] = round(taken - numbers["weights"], 2)
+    if room := _find_number(r"GiB \(actual\), ([\d.]+) GiB \(estimated\)", text):
+        parts["graphs"] = room
+        if numbers["activations"]:
+            parts["activations"] = round(numbers["activations"] - room, 2)
+    return parts
 
 
 def _find_number(pattern: str, text: str) -> float | None:
