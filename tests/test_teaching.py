@@ -67,13 +67,29 @@ def test_timetables_add_up() -> None:
             assert not number or int(minutes) == read_minutes(number) + TALK, number
 
 
-def test_measured_figures_are_in_the_table() -> None:
+def read_throughput(machine: str, step: str) -> list[dict[str, str]]:
     with (ROOT / "measurements" / "throughput.csv").open(newline="") as file:
-        found = {
-            (row["workload"], row["at_once"], row["metric"], round(float(row["value"])))
-            for row in csv.DictReader(file)
-            if "H100" in row["machine"] and row["step"] == "as served"
-        }
+        rows = list(csv.DictReader(file))
+    return [row for row in rows if machine in row["machine"] and row["step"] == step]
+
+
+def test_measured_classes_are_in_the_table() -> None:
+    found = {
+        (row["at_once"], row["workload"].partition(" s ")[0], f"{float(row['value']):.1f}")
+        for row in read_throughput("H200", "a class")
+    }
+    rows = re.findall(r"^\| (\d+) \| (\d+) s.* \| ([\d.]+) s \| ([\d.]+) s \|$", GUIDE, re.M)
+    assert len(rows) == 6
+    for learners, pause, half, most in rows:
+        assert (learners, f"all, {pause}", half) in found
+        assert (learners, f"all, {pause}", most) in found
+
+
+def test_measured_figures_are_in_the_table() -> None:
+    found = {
+        (row["workload"], row["at_once"], row["metric"], round(float(row["value"])))
+        for row in read_throughput("H100", "as served")
+    }
     rows = re.findall(r"^\| (\w+, .*?) \| (\d+) \| ([\d,]+) ms \| ([\d,]+) \|$", GUIDE, re.M)
     assert len(rows) == 5
     for workload, at_once, wait, speed in rows:
