@@ -1,12 +1,14 @@
 """The command that holds a file of answers against an older one, and the file that is kept."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from helpers.errors import CourseError
 from helpers.places import MEASUREMENTS, ROOT
 from measurements.compare_answers import (
     AnswersError,
@@ -111,15 +113,35 @@ def test_the_command_says_what_changed(tmp_path: Path) -> None:
     assert "in 6.2% of cases: passed" in done.stdout
 
 
-def test_the_notebook_and_the_command_compute_the_same() -> None:
+@pytest.fixture(scope="module")
+def lesson() -> dict:
+    """The functions of notebook 14 that compare two runs."""
     cells = json.loads((ROOT / "notebooks" / "14_measure_the_answers.ipynb").read_text())["cells"]
-    code = next("".join(c["source"]) for c in cells if "def chance_of" in "".join(c["source"]))
-    names: dict = {}
-    exec(f"import math\n{code.rpartition('for flips in')[0]}", names)
+    names: dict = {"math": math, "CourseError": CourseError}
+    for first in ("def pair", "def chance_of"):
+        code = next("".join(c["source"]) for c in cells if first in "".join(c["source"]))
+        exec(code.partition("\n\n\nfor ")[0], names)
+    return names
+
+
+def write_rows(*ids: str) -> list[dict]:
+    """An id in capitals is of an item that is right."""
+    verdicts = {True: "right", False: "wrong"}
+    return [{"id": one.lower(), "verdict": verdicts[one.isupper()]} for one in ids]
+
+
+def test_the_notebook_pairs_by_id(lesson: dict) -> None:
+    assert lesson["find_flips"](write_rows("A", "b", "c"), write_rows("C", "B", "a")) == (2, 1)
+    for old, new in (("ab", "a"), ("ab", "abc"), ("ab", "ac"), ("aab", "aab"), ("ab", "aab")):
+        with pytest.raises(CourseError, match="Not the same items in both runs"):
+            lesson["find_flips"](write_rows(*old), write_rows(*new))
+
+
+def test_the_notebook_and_the_command_compute_the_same(lesson: dict) -> None:
     for better in range(12):
         for worse in range(12):
             both = 2 * min(fall_chance(better, worse), fall_chance(worse, better))
-            assert names["chance_of"](better, worse) == pytest.approx(min(1, both))
+            assert lesson["chance_of"](better, worse) == pytest.approx(min(1, both))
 
 
 def test_the_kept_file_is_the_other_version_and_true() -> None:
