@@ -167,8 +167,8 @@ def _read_schema(value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
         raise ConstraintError(
-            f"json is the text {value[:40]!r}, which is no JSON, and of an empty one {ENDS}: "
-            "give the schema as a dictionary."
+            f"json is the text {value[:40]!r}, which is no JSON (and of an empty one vLLM 0.11.0 "
+            "dies): give the schema as a dictionary."
         ) from None
 
 

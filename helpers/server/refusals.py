@@ -269,8 +269,8 @@ REFUSALS = (
     (
         r"transform (?:json )?(schema|regex|choices) into a grammar: (?:\[[\d:]+\] \S+:\d+: )?"
         r"(?:Check failed: .*? is false: )?([^\n]+?)[.\s]*$",
-        r"The server makes no grammar of the request's \1: \2. Correct it, and try a pattern in a "
-        r"program of your own; types are string, number, integer, boolean, array, object and null.",
+        r"The server makes no grammar of the request's \1: \2. Correct it; types are string, "
+        r"number, integer, boolean, array, object and null.",
     ),
     (
         r"^Invalid (?:JSON )?(?:grammar|structural tag) specification",
