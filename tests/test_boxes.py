@@ -150,3 +150,12 @@ def test_drawing_marks_a_copy_at_the_place() -> None:
     assert ImageChops.difference(picture, bare).getbbox() == (100, 150, 201, 300)
     assert ImageChops.difference(picture, draw_boxes(picture, [Point("", 500, 500)])).getbbox()
     assert draw_boxes(picture.convert("RGBA"), [Box("up", 0, 0, 10, 10)]).mode == "RGB"
+
+
+def test_a_photo_taken_sideways_is_drawn_upright() -> None:
+    photo = Image.new("RGB", (400, 300), "white")
+    photo.getexif()[0x0112] = 6
+    drawn = draw_boxes(photo, [Box("mug", 0, 0, 500, 250)], names=False)
+    assert drawn.size == (300, 400)
+    white = Image.new("RGB", drawn.size, "white")
+    assert ImageChops.difference(white, drawn).getbbox() == (0, 0, 151, 101)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 GRID = 1000
 DECODER = json.JSONDecoder(strict=False)  # line breaks inside a text are let pass
@@ -102,14 +102,15 @@ def draw_boxes(
     """A copy of the picture with each box or point and its name; a colour for each name.
 
     Without `names` (which would hide what stands close above, such as a line of text) only these.
+    A photo that was taken sideways is put upright, as it is when it is sent.
     """
-    drawn = picture.convert("RGB")
+    drawn = ImageOps.exif_transpose(picture).convert("RGB")
     pen, thick = ImageDraw.Draw(drawn), max(2, round(max(picture.size) / 320))
     letters = ImageFont.load_default(max(11, round(max(picture.size) / 45)))
     tones: dict[str, str] = {}
     for one in found:
         tone = tones.setdefault(one.label, TONES[len(tones) % len(TONES)])
-        left, top, *rest = one.to_pixels(picture.size)
+        left, top, *rest = one.to_pixels(drawn.size)
         if rest:
             pen.rectangle((left, top, *rest), outline=tone, width=thick)
         else:
