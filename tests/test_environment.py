@@ -5,6 +5,7 @@ import importlib.util
 import json
 import math
 import os
+import re
 import shutil
 import socket
 import struct
@@ -144,6 +145,29 @@ def test_a_package_that_the_check_itself_needs(monkeypatch: pytest.MonkeyPatch) 
     report = check_environment()
     assert find(report, "this check").found == "psutil is missing"
     assert find(report, "package openai").state == "ok"
+
+
+def test_half_an_environment_is_told_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No package at all, not even those that the check itself uses."""
+    for place, missing in (("cpu", "psutil"), ("remote", "httpx")):
+        monkeypatch.setenv("COURSE_PLACE", place)
+        monkeypatch.setenv("COURSE_BASE_URL", "http://127.0.0.1:9/v1")
+        command = [sys._base_executable, "-S", "-m", "helpers.environment"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert re.search(rf"^this check +{missing} is missing", done.stdout, re.MULTILINE)
+        assert re.search(r"^package openai +missing", done.stdout, re.MULTILINE)
+
+
+def test_without_libnuma_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file: No such file or directory")
+
+    assert environment.check_numa().state == "ok"
+    monkeypatch.setattr("ctypes.CDLL", fail)
+    check = environment.check_numa()
+    assert (check.state, check.found[:13]) == ("problem", "libnuma.so.1:")
+    assert "sudo apt install libnuma1" in check.way_out
 
 
 # The report

@@ -6,6 +6,7 @@ problem is left. Nothing here imports torch or starts CUDA in this process: that
 and CUDA would hold some of the card for as long as the kernel lives. So torch is asked in a child.
 """
 
+import ctypes
 import importlib.metadata
 import importlib.util
 import json
@@ -69,13 +70,14 @@ def check_environment() -> Report:
         check_python(),
     ]
     look = {"gpu": _check_gpu, "cpu": _check_cpu, "remote": _check_remote}[place.name]
-    try:
-        checks += look(place)
-    except ImportError as error:
-        name = error.name or str(error)
-        way_out = f"Install it ({_install(name, place.name)}), then check again."
-        checks.append(Check("this check", f"{name} is missing", "", "problem", way_out))
-    return Report((*checks, *check_packages(place.name)))
+    for part in (lambda: look(place), lambda: check_packages(place.name)):
+        try:
+            checks += part()
+        except ImportError as error:
+            name = error.name or str(error)
+            way_out = f"Install it ({_install(name, place.name)}), then check again."
+            checks.append(Check("this check", f"{name} is missing", "", "problem", way_out))
+    return Report(tuple(checks))
 
 
 def _check_gpu(place: Place) -> list[Check]:
@@ -114,7 +116,7 @@ def _check_cpu(place: Place) -> list[Check]:
     nvidia = read_nvidia()
     checks = [check_system(), card_checks.check_idle_card(nvidia)]
     checks += card_checks.check_other_cards(nvidia)
-    checks += [check_processor(), check_torch(read_torch(place.env))]
+    checks += [check_processor(), check_numa(), check_torch(read_torch(place.env))]
     return [*checks, *_check_serving(place)]
 
 
@@ -190,6 +192,17 @@ def _read_processor_flags() -> set[str]:
     text = cpuinfo.read_text() if cpuinfo.exists() else ""
     flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
     return set(flags.group(1).split()) if flags else set()
+
+
+def check_numa() -> Check:
+    """vLLM's CPU builds load libnuma.so.1, which their wheels do not bring."""
+    what, expected = "libnuma", "libnuma.so.1 loads"
+    try:
+        ctypes.CDLL("libnuma.so.1")
+    except OSError as error:
+        found, way_out = str(error)[:60], "Install it: `sudo apt install libnuma1`."
+        return Check(what, found, expected, "problem", way_out)
+    return Check(what, "libnuma.so.1 loads", expected)
 
 
 def check_memory(place_name: str) -> Check:
@@ -424,8 +437,6 @@ def read_pins(place_name: str) -> dict[str, str]:
 
 def check_package(name: str, pin: str, place_name: str) -> Check:
     """The pin itself is ok; another version is untested; outside `works` this vLLM breaks."""
-    from packaging.specifiers import SpecifierSet
-
     stack = find_stack()
     what, version = f"package {name}", _find_version(name)
     way_out = _install(f"{name}=={pin}" if pin else name, place_name)
@@ -438,6 +449,8 @@ def check_package(name: str, pin: str, place_name: str) -> Check:
         return Check(what, version, "a pin", "warning", advice)
     if version.split("+")[0] == pin:
         return Check(what, version, pin)
+    from packaging.specifiers import SpecifierSet  # half an environment may lack it
+
     if version in SpecifierSet(stack.works.get(name, "")):
         advice = f"Not tested with the course; if something fails: {way_out}."
         return Check(what, version, pin, "warning", advice)

@@ -589,6 +589,16 @@ RULES = (
         ),
     ),
     Rule(
+        r"'_C(_utils)?' object has no attribute 'init_cpu_\w+'",
+        "vLLM's CPU build did not load, most often for want of libnuma.so.1: `sudo apt install "
+        "libnuma1`, then start again.",
+        (
+            "AttributeError: '_OpNamespace' '_C_utils' object has no attribute "
+            "'init_cpu_threads_env'",
+            "AttributeError: '_OpNamespace' '_C' object has no attribute 'init_cpu_memory_env'",
+        ),
+    ),
+    Rule(
         r"libcuda\.so cannot found",
         "Triton finds no libcuda.so of the driver: `sudo ldconfig`, or let TRITON_LIBCUDA_PATH "
         "name its folder; start a container with `--gpus all`.",
