@@ -1059,6 +1059,28 @@ def test_what_a_server_elsewhere_serves(
     assert check.state == state
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (
+            {"error": {"message": "The model server is starting."}},
+            "v1: The model server is starting.",
+        ),
+        ({"error": "away"}, "A proxy or gateway in between answers"),
+        ([], "A proxy or gateway in between answers"),
+    ],
+)
+def test_what_a_refusal_says_is_passed_on(
+    monkeypatch: pytest.MonkeyPatch, body: object, says: str
+) -> None:
+    request = httpx.Request("GET", "http://192.0.2.1/v1/models")
+    answer = httpx.Response(503, json=body, request=request)
+    monkeypatch.setattr(httpx, "get", lambda url, **options: answer)
+    check = server_checks.check_server(Place("remote", "", "http://192.0.2.1/v1", "EMPTY", ""))
+    assert (check.state, check.found) == ("problem", "HTTP 503")
+    assert says in check.way_out
+
+
 class Models(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         allowed = self.headers["Authorization"] == "Bearer right"

@@ -82,6 +82,14 @@ def _hide_password(proxy: str) -> str:
     return f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
 
 
+def _read_sentence(answer: object) -> str:
+    """What a class's door says in a refusal, "" where something else refused."""
+    try:
+        return answer.json()["error"]["message"]
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
 def check_server(place: Place) -> Check:
     """Does the server elsewhere answer, and which models does it serve?"""
     import httpx
@@ -94,7 +102,8 @@ def check_server(place: Place) -> Check:
         models = [model["id"] for model in answer.json()["data"]]
     except httpx.HTTPStatusError as error:
         code = error.response.status_code
-        way_out = f"{place.base_url}: {HINTS.get(code, MISSING_V1)}"
+        said = _read_sentence(error.response) or HINTS.get(code, MISSING_V1)
+        way_out = f"{place.base_url}: {said}"
         return Check(what, f"HTTP {code}", expected, "problem", way_out)
     except ImportError as error:  # a SOCKS proxy
         way_out = f"{error} Or unset ALL_PROXY where the server can be reached directly."
