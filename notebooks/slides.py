@@ -116,12 +116,11 @@ def split_text(text: str) -> list[tuple[str, str]]:
 
 
 def find_claim(text: str) -> str:
-    """The first sentence of a text, where it is prose and short enough for a slide."""
+    """The first sentence of a text, where it is prose, short, and leads to no list or table."""
     paragraph = " ".join(text.split("\n\n")[0].splitlines())
     sentence = re.split(r"(?<=[.?:])\s+(?=\W*[A-Z])", paragraph)[0]
-    if re.match(r"[|`]|- |\d\. ", sentence) or len(sentence.split()) > CLAIM:
-        return ""
-    return sentence.rstrip(":")
+    is_prose = not re.match(r"[|`]|- |\d\. ", sentence) and not sentence.endswith(":")
+    return sentence if is_prose and len(sentence.split()) <= CLAIM else ""
 
 
 def find_lines(text: str, mark: str) -> str:
