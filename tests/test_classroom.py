@@ -153,8 +153,8 @@ def test_a_file_without_seats(tmp_path: Path, text: str | None) -> None:
         ("--address 203.0.113.9 --seats 3", r"not one of this machine: it has .*127\.0\.0\.1"),
         ("--address 1.2.3.4.5.6 --seats 3", "is no address: it has "),
         ("--address 127.0.0.1 --seats 3 --port OWN", "is that of the server behind nginx"),
-        ("--address 127.0.0.1 --seats 3 --also 192.168.1.21", "no address of a class"),
-        ("--address 127.0.0.1 --seats 3 --also http://127.0.0.1:9/v1", "No class answers at"),
+        ("--address 127.0.0.1 --seats 3 --also http://127.0.0.1:9/v1", "--also needs --read-keys"),
+        ("--address 127.0.0.1 --read-keys KEYS --also http://127.0.0.1:9/v1", "No class answers"),
         ("--address 127.0.0.1 --seats 3 --port 0", "ports go from 1 to 65535"),
         ("--address 127.0.0.1 --seats 3 --port 70000", "ports go from 1 to 65535"),
         ("--address 127.0.0.1 --seats 3 --cert x.pem", "--cert needs --key-file too"),
@@ -173,6 +173,9 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(classroom, "find_program", lambda name: name)
+    keys = state.parent / "keys"
+    seats.write_seats(make_seats(2), "http://127.0.0.1:8086/v1", keys)
+    words = words.replace("KEYS", str(keys))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -109,6 +109,11 @@ def choose_seats(options: argparse.Namespace) -> list[Seat]:
     """New seats, or those of a file; exactly one of the two is asked for."""
     if (options.seats is None) == (options.read_keys is None):
         raise ClassError("Give either --seats, for new keys, or --read-keys with a file of them.")
+    if options.also and not options.read_keys:
+        raise ClassError(
+            "--also needs --read-keys: the other machine must know these seats already "
+            "(TEACHING.md, Where one machine is not enough)."
+        )
     if options.read_keys:
         return read_seats(options.read_keys.expanduser())
     return make_seats(options.seats)
