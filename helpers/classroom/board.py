@@ -167,7 +167,7 @@ class Board:
     def _ask_other(self, other: str) -> str:
         """The state of another machine, asked in the name of the last seat."""
         try:
-            answer = ask_other(other, "/metrics", self.seats[-1].key)
+            answer = ask_other(other, "/metrics", self.seats[-1].key, ANSWER)
             answer.raise_for_status()
         except httpx.HTTPError:
             return f"{other} does not answer: its seats are answered elsewhere"

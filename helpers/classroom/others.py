@@ -57,7 +57,7 @@ def _find_address(host: str, port: int) -> tuple[str, int]:
 def _ask(other: str, key: str) -> tuple[int, str]:
     """The status of the list of models, and the model that it names."""
     try:
-        answer = ask_other(other, "/v1/models", key)
+        answer = ask_other(other, "/v1/models", key, ANSWER)
     except httpx.HTTPError as error:
         raise ClassError(
             f"No class answers at http://{other}/v1 ({error}): start it there first, with "
@@ -69,7 +69,7 @@ def _ask(other: str, key: str) -> tuple[int, str]:
         return answer.status_code, ""
 
 
-def ask_other(other: str, path: str, key: str) -> httpx.Response:
-    """GET a path of another machine's own server, in the name of the seat that has this key."""
+def ask_other(other: str, path: str, key: str, limit: float) -> httpx.Response:
+    """GET a path of another machine's own server, within `limit` s, in the name of a seat."""
     headers = {"Authorization": f"Bearer {key}", "X-Class-Door": "1"}
-    return httpx.get(f"http://{other}{path}", headers=headers, timeout=ANSWER, trust_env=False)
+    return httpx.get(f"http://{other}{path}", headers=headers, timeout=limit, trust_env=False)
