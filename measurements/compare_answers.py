@@ -37,11 +37,13 @@ def main() -> int:
         return 2
     for name, (about, items) in zip(("old", "new"), runs, strict=True):
         print(f"{name}: {describe(about, items)}")
+        if errors := sum(item["verdict"] == "error" for item in items.values()):
+            print(f"     {errors} without an answer count as not right: ask them again first")
     for name, flips in (("better", better), ("worse", worse)):
         print(f"{name} on {len(flips)}")
         for item in flips[:SHOWN]:
             old, new = (items[item]["reply"] for _, items in runs)
-            print(f"  {item}, truth {runs[0][1][item]['truth']!r}: {old!r} → {new!r}")
+            print(f"  {item}, truth {runs[0][1][item]['truth']!r}: {old!r:.80} → {new!r:.80}")
     chance = fall_chance(len(better), len(worse))
     fell = chance < options.chance
     print(f"Chance alone makes such a fall in {chance:.1%} of cases:", "FELL" if fell else "passed")
@@ -113,7 +115,7 @@ def fall_chance(better: int, worse: int) -> float:
 def describe(about: dict, items: dict[str, dict]) -> str:
     """One line: what answered, and its share right."""
     verdicts = [item["verdict"] for item in items.values()]
-    named = " · ".join(str(about[name]) for name in ("model", "vllm", "variant") if name in about)
+    named = " · ".join(str(about[n]) for n in ("model", "vllm", "variant") if about.get(n))
     others = [f"{verdicts.count(name)} {name}" for name in VERDICTS[1:] if name in verdicts]
     share = verdicts.count("right") / len(verdicts)
     return ", ".join([f"{named}: {share:.0%} of {len(verdicts)} right", *others])

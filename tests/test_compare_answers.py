@@ -109,6 +109,7 @@ def test_the_command_says_what_changed(tmp_path: Path) -> None:
     assert done.returncode == 0 and not done.stderr  # one up, six down: 1 of 16
     assert "old: some model · 0.11.0 · plain: 86% of 7 right, 1 wrong" in done.stdout
     assert "new: some model · 0.11.0 · plain: 14% of 7 right, 2 wrong, 4 error" in done.stdout
+    assert "4 without an answer count as not right: ask them again first" in done.stdout
     assert "better on 1\n  tax 0, truth '1.00': 'w' → 'r'\nworse on 6\n" in done.stdout
     assert "in 6.2% of cases: passed" in done.stdout
 
