@@ -824,6 +824,11 @@ def test_arguments_that_cannot_be_read() -> None:
     assert read_facts(log).arguments == {}
 
 
+def test_an_argument_that_is_logged_as_an_object() -> None:
+    log = VERSION + "non-default args: {'dtype': 'auto', 'held': Config(backend='xgrammar', n=[1])}"
+    assert read_facts(log).arguments == {"dtype": "auto", "held": {"backend": "xgrammar", "n": [1]}}
+
+
 def test_settings_from_flags() -> None:
     flags = {"max_model_len": 4096, "port": 8085, "limit_mm_per_prompt": {"image": 2}}
     settings = read_settings(flags | {"limit_mm_per_prompt.video": 0}, {})

@@ -327,9 +327,18 @@ def _find_arguments(text: str) -> dict:
     """The dictionary that the server logs of its flags; empty when it cannot be read."""
     found = re.search(r"non-default args: (\{.*\})", text)
     try:
-        return ast.literal_eval(found[1]) if found else {}
+        return ast.literal_eval(_Fields().visit(ast.parse(found[1], mode="eval"))) if found else {}
     except (ValueError, SyntaxError):
         return {}
+
+
+class _Fields(ast.NodeTransformer):
+    """Makes a dictionary of an object that is logged as Name(field=value)."""
+
+    def visit_Call(self, call: ast.Call) -> ast.Dict:
+        self.generic_visit(call)
+        names = [ast.Constant(field.arg) for field in call.keywords]
+        return ast.Dict(names, [field.value for field in call.keywords])
 
 
 def _split_sums(numbers: dict, text: str) -> dict:
