@@ -766,6 +766,8 @@ def test_what_0_32_sums_up_is_told_apart() -> None:
         log = log.replace(old, new)
     facts = read_facts(log)
     assert (facts.weights, facts.other, facts.activations, facts.graphs) == (8.44, 0.48, 1.84, 0.65)
+    facts = read_facts("\n".join(line for line in log.splitlines() if "Model loading" not in line))
+    assert (facts.weights, facts.other, facts.graphs) == (None, None, 0.65)
 
 
 def test_plan_beside_a_log() -> None:

@@ -347,12 +347,14 @@ def _split_sums(numbers: dict, text: str) -> dict:
     Its graphs are what it set aside for them; what they then took is less.
     """
     parts = {}
-    if taken := _find_number(r"([\d.]+) GiB for consumed memory", text):
+    taken = _find_number(r"([\d.]+) GiB for consumed memory", text)
+    room = _find_number(r"GiB \(actual\), ([\d.]+) GiB \(estimated\)", text)
+    if taken and numbers["weights"]:
         parts["other"] = round(taken - numbers["weights"], 2)
-    if room := _find_number(r"GiB \(actual\), ([\d.]+) GiB \(estimated\)", text):
+    if room:
         parts["graphs"] = room
-        if numbers["activations"]:
-            parts["activations"] = round(numbers["activations"] - room, 2)
+    if room and numbers["activations"]:
+        parts["activations"] = round(numbers["activations"] - room, 2)
     return parts
 
 
