@@ -79,7 +79,7 @@ def test_measured_classes_are_in_the_table() -> None:
         for row in read_throughput("H200", "a class")
     }
     rows = re.findall(r"^\| (\d+) \| (\d+) s.* \| ([\d.]+) s \| ([\d.]+) s \|$", GUIDE, re.M)
-    assert len(rows) == 6
+    assert len(rows) == 8
     for learners, pause, half, most in rows:
         assert (learners, f"all, {pause}", half) in found
         assert (learners, f"all, {pause}", most) in found
