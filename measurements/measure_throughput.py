@@ -28,7 +28,7 @@ LENGTH = ["--max-model-len", "16384"]
 DEFAULTS = ["--max-num-seqs", "256", "--max-num-batched-tokens", "2048"]  # of a card below 70 GiB
 EXTRAS = {  # what each adds to the step "graphs, async"
     "8 tokens a message": ["--async-scheduling", "--stream-interval", "8"],  # not in 0.11.0
-    "two cards": ["--async-scheduling", "--data-parallel-size", "2"],
+    "two cards": ["--async-scheduling", "--data-parallel-size", "2", "--api-server-count", "2"],
 }
 TOKENS = 128
 CLIMB = {"make_text": (1, 128, 512)}

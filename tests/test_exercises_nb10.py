@@ -73,6 +73,24 @@ def demand_one(levels: list, most: float) -> int:
     return max(level.at_once for level in levels if find_by_quantile([level], most))
 
 
+def use_ninetieth(levels: list, most: float) -> int | None:
+    kept = [
+        level.at_once
+        for level in levels
+        if len(level.good) == len(level.timings) and level.quantile("ttft", 0.9) <= most
+    ]
+    return max(kept, default=None)
+
+
+def stop_at_the_first(levels: list, most: float) -> int | None:
+    kept = None
+    for level in sorted(levels, key=lambda level: level.at_once):
+        if find_by_quantile([level], most) is None:
+            break
+        kept = level.at_once
+    return kept
+
+
 RIGHT = {
     nb10.check_balance: [
         *(6.82, 7, "7 requests", "7 at once", 8_044_544_000 / (147_456 * 8000), 6.8, "about 7"),
@@ -94,6 +112,8 @@ WRONG = {
         (lambda levels, most: np.array([4, 4]), "It returns array"),
         (lambda levels, most: 4, "instead of 1 where 4 of 20"),
         (use_median, "the median is 0.1 s"),
+        (use_ninetieth, "instead of 1 where 8 of 100"),
+        (stop_at_the_first, "where 4 at once wait too long"),
         (use_worst, "instead of 8 where 1 of 40"),
         (forget_errors, "where requests failed at 16"),
         (stay_below, "exactly as long as allowed"),

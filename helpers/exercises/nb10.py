@@ -79,7 +79,7 @@ def check_highest_load(answer: object) -> Verdict:
             return wrong(f"Your function stops with {trouble} {meaning}.")
         if not _is_same(found, expected):
             return wrong(f"It returns {show(found)} instead of {expected!r} {meaning}.")
-    return right("Seven sweeps, seven right answers: errors and the slowest twentieth count.")
+    return right("Nine sweeps, nine right answers: errors and the slowest twentieth count.")
 
 
 def _balances(requests: float) -> bool:
@@ -111,12 +111,16 @@ def _make_cases() -> list[tuple[list[MadeLevel], float, int | None, str]]:
     rising = [level(1, *[0.1] * 20), level(4, *[0.3] * 20), level(16, *[0.9] * 20)]
     slow_tail = [level(1, *[0.1] * 20), level(8, *[0.1] * 16, *[2.0] * 4)]
     one_late = [level(1, *[0.1] * 40), level(8, *[0.1] * 39, 2.0)]
+    late_tenth = [level(1, *[0.1] * 100), level(8, *[0.1] * 92, *[2.0] * 8)]
+    dip = [level(1, *[0.1] * 20), level(4, *[0.9] * 20), level(16, *[0.3] * 20)]
     broken = [*rising[:2], level(16, *[0.1] * 10, errors=6), level(32, errors=8)]
     return [
         (rising, 0.5, 4, "on a sweep of 1, 4 and 16 at once with TTFTs of 0.1, 0.3 and 0.9 s"),
         (rising, 0.3, 4, "where 4 at once wait exactly as long as allowed"),
         (rising[::-1], 0.5, 4, "when the levels come in another order"),
         (slow_tail, 0.5, 1, "where 4 of 20 requests at 8 at once wait 2 s (the median is 0.1 s)"),
+        (late_tenth, 0.5, 1, "where 8 of 100 requests at 8 at once wait 2 s"),
+        (dip, 0.5, 16, "where 4 at once wait too long, and 16 do not"),
         (one_late, 0.5, 8, "where 1 of 40 requests waits 2 s (the 95th percentile is 0.1 s)"),
         (broken, 0.5, 4, "where requests failed at 16 and at 32 at once"),
         (rising, 0.01, None, "where even one request at a time waits too long"),
