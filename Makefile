@@ -24,7 +24,7 @@ lab: setup ## Open the course in JupyterLab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. \
 	  --LabApp.default_url=/lab/tree/notebooks/00_check_your_setup.ipynb
 
-serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 to 09 and 11 to 15
+serve: setup ## Run the course's vLLM server in this terminal, for notebooks 03 to 05, 07 to 09, 11 to 15
 	@$(BIN)/python -m helpers.server
 
 class: setup ## Serve a class: make class STACK=current ARGS="--address 192.168.1.20 --seats 30"

@@ -16,7 +16,7 @@ import os
 import re
 import shlex
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -51,6 +51,7 @@ PORT = 8085
 SEAT = Path(sys.prefix) / "course-seat.env"  # requirements/install.py writes it, as a shell reads
 
 GIB = 2**30
+SHARE = "--gpu-memory-utilization"
 SERVER_ONLY = {
     "--served-model-name",
     "--host",
@@ -211,7 +212,7 @@ def _remote(url: str) -> Place:
     if not is_server_address(url):
         raise PlaceError(
             "The place is remote, so COURSE_BASE_URL must be the server's address, "
-            f"such as http://192.168.1.20:8085/v1; it is {url!r}."
+            f"such as http://192.168.1.20:8086/v1; it is {url!r}."
         )
     proxy = find_proxy(url)
     if proxy and not is_usable(proxy):
@@ -307,13 +308,26 @@ def _gpu_profile(card: Card | None) -> dict:
             Flag("--max-model-len", length, "Longest request, prompt and reply, in tokens."),
             *(few if small else ()),
             Flag(
-                "--gpu-memory-utilization",
+                SHARE,
                 f"{memory_share(card):.2f}",
                 "Share of the card's total memory for weights, working memory and KV cache; vLLM's "
                 "default is 0.9, in 0.32 0.92.",
             ),
         ),
     }
+
+
+def renew_share(place: Place) -> Place:
+    """The same place with the share of the card that is free now; a server that is gone held some.
+
+    Only the gpu place has one. A share of COURSE_SERVE_FLAGS comes later and stays.
+    """
+    card = read_nvidia().card if place.name == "gpu" else None
+    found = next((i for i, flag in enumerate(place.flags) if flag.name == SHARE), None)
+    if card is None or found is None:
+        return place
+    flag = replace(place.flags[found], value=f"{memory_share(card):.2f}")
+    return replace(place, flags=(*place.flags[:found], flag, *place.flags[found + 1 :]))
 
 
 def memory_share(card: Card | None) -> float:

@@ -45,7 +45,7 @@ def main() -> int:
             old, new = (items[item]["reply"] for _, items in runs)
             print(f"  {item}, truth {runs[0][1][item]['truth']!r}: {old!r:.80} → {new!r:.80}")
     chance = fall_chance(len(better), len(worse))
-    fell = chance < options.chance
+    fell = len(worse) > len(better) and chance < options.chance
     print(f"Chance alone makes such a fall in {chance:.1%} of cases:", "FELL" if fell else "passed")
     return int(fell)
 

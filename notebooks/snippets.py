@@ -62,7 +62,8 @@ On one RTX 5090, for this machine alone (the course's own flags, chosen in \
 {card}
 ```
 
-For a class, behind nginx; read [what to beware of](../README.md#for-a-workshop) first:
+For a class, behind nginx (on a card: `python -m helpers.classroom` and the words in quotes); read
+[what to beware of](../README.md#for-a-workshop) first:
 
 ```bash
 {workshop}

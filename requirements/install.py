@@ -106,7 +106,7 @@ def choose_lock() -> Path:
     if not SEAT.exists():
         sys.exit(
             f"setup: {VENV.name} is set up for a server elsewhere, and none is named. Its address: "
-            f"`COURSE_BASE_URL=http://TEACHERS-MACHINE:8085/v1 {LAB}`. To install an engine for "
+            f"`COURSE_BASE_URL=http://TEACHERS-MACHINE:8086/v1 {LAB}`. To install an engine for "
             f"this machine's own CPU instead (8 GB): `COURSE_PLACE=cpu {LAB}`."
         )
     say(f"This seat was set up for the server {read_seat()['COURSE_BASE_URL']} and uses it again.")
@@ -133,7 +133,7 @@ def read_given() -> dict[str, str]:
     if url and not re.match(r"https?://[^\s/]", url):
         sys.exit(
             "setup: COURSE_BASE_URL must be a server's address, such as "
-            f"http://192.168.1.20:8085/v1; it is {url!r}."
+            f"http://192.168.1.20:8086/v1; it is {url!r}."
         )
     return given
 

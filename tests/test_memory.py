@@ -887,9 +887,9 @@ def test_defaults_of_a_large_card() -> None:
 @pytest.mark.slow
 def test_the_running_server_is_as_planned(shared_server: Server) -> None:
     place: Place = shared_server.place
-    settings = read_settings(place.engine_arguments(), place.env)
-    plan = plan_memory(place.model_path, settings, card=ROOMY, version=shared_server.vllm_version)
     facts = read_facts(shared_server.log_text())
+    settings = read_settings(facts.arguments, place.env)
+    plan = plan_memory(place.model_path, settings, card=ROOMY, version=shared_server.vllm_version)
     assert facts.outcome == "ready" and plan.starts
     assert facts.kv_tokens == plan.kv_tokens
     assert facts.arguments["max_model_len"] == settings.max_model_len == plan.start.length

@@ -15,7 +15,7 @@ from helpers import places, proxies, versions
 from helpers.card import Card, Nvidia
 from helpers.memory.plan import plan_memory, read_settings
 from helpers.memory.shapes import QWEN3_VL_4B
-from helpers.places import GIB, MEDIA, Place, PlaceError, find_place, memory_share
+from helpers.places import GIB, MEDIA, Place, PlaceError, find_place, memory_share, renew_share
 from helpers.server.server import Server
 
 
@@ -82,6 +82,20 @@ def test_a_small_card_leaves_the_place_cpu(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_memory_share_leaves_what_others_use(total: float, free: float, share: float) -> None:
     assert memory_share(make_card("card", total, free)) == share
+
+
+def test_the_share_is_of_what_is_free_when_a_server_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A place found while a server held the card must not start the next one on what was left."""
+    put_in(monkeypatch, make_card("card", 32, 2.5))
+    monkeypatch.setenv("COURSE_SERVE_FLAGS", "--gpu-memory-utilization 0.5")
+    place = find_place()
+    put_in(monkeypatch, make_card("card", 32, 31.5))
+    shares = [one.value for one in renew_share(place).flags if one.name == places.SHARE]
+    assert (value(place, places.SHARE), shares) == ("0.04", ["0.90", "0.5"])
+    monkeypatch.setenv("COURSE_PLACE", "cpu")
+    assert renew_share(find_place()) == find_place()
 
 
 def test_a_url_makes_the_place_remote(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def check_crop(answer: object) -> Verdict:
     sides = _read_sides(answer)
     if sides is None:
         return wrong("`answer` is to be four whole pixels: left, top, right, bottom.")
-    if _near(sides, _cut(PHOTO, MARGIN), 1.01):
+    if _near(sides, _cut(PHOTO, MARGIN), 2.01):  # rounded down at each step
         cut = [round(side) for side in _cut(PHOTO, MARGIN)]
         return right(f"{cut}: the margin is counted in pixels of the box, not of the photo.")
     for other, hint in (
@@ -50,7 +50,7 @@ def check_crop(answer: object) -> Verdict:
         if _near(sides, other, 1.01):
             return wrong(hint)
     off = [name for name, a, b in zip(SIDES, sides, _cut(PHOTO, MARGIN), strict=True)
-           if abs(a - b) > 1.01]  # fmt: skip
+           if abs(a - b) > 2.01]  # fmt: skip
     return wrong(f"Not yet: look at {' and '.join(off)}. A pixel is number × side / 1000.")
 
 

@@ -100,7 +100,7 @@ def check_items(answer: object) -> Verdict:
         return right("About 520, which both servers answer.")
     for other, hint in (
         (1041, "Both answer the same items, so they are not counted twice."),
-        (410, "That is with 1.645, for one direction; take 1.96 as the lesson does."),
+        (410, "That is with 1.645, for a fall alone; either direction takes 1.96."),
         (255, "That leaves the 0.84 out: half of such falls would go unseen."),
     ):
         if abs(told - other) <= 0.02 * other:

@@ -151,7 +151,7 @@ def _check_value(name: str, value: object) -> None:
                 f"The choice {broken[0]!r} has a line break, of which vLLM 0.11.0 makes no "
                 "grammar: take it out."
             )
-    if name in ("regex", "grammar") and not (isinstance(value, str) and value):
+    if name in ("regex", "grammar", "structural_tag") and not (isinstance(value, str) and value):
         raise ConstraintError(f"{name} is {value!r}: it is a text that is not empty.")
     if name == "regex" and (said := find_pattern_problem(value)):
         raise ConstraintError(f"The regex {said}")

@@ -31,7 +31,7 @@ import httpx
 
 from helpers.card import read_nvidia
 from helpers.errors import CourseError
-from helpers.places import Place, find_place
+from helpers.places import Place, find_place, renew_share
 from helpers.server import records as server_records
 from helpers.server.cells import explain_in_cells
 from helpers.server.log import explain_wait, find_cause
@@ -133,6 +133,7 @@ class Server:
             with _name_trouble(), lock_port(self.place.port):
                 record = self._find_running()
                 if record is None:
+                    self.place = renew_share(self.place)
                     self._check_before_start()
                     launched = True
                     self._launch()
