@@ -79,6 +79,7 @@ CONTEXT = (
     '  File "/env/transformers/models/auto/tokenization_auto.py", line 1, in from_pretrained\n'
     "(APIServer pid=11) INFO 11-27 22:42:58 [api_server.py:1839] vLLM API server version 0.11.0\n"
     '  File "/env/vllm/lora/layers/base.py", line 1, in f\n'
+    '  File "/env/vllm/v1/structured_output/backend_xgrammar.py", line 103, in compile_grammar\n'
     '  File "/env/vllm/mrope.py", line 653, in _qwen3vl_get_input_positions_tensor\n'
 )
 PROOFS = [(rule, proof) for rule in (*RULES, *LAST_RULES) for proof in rule.proofs]

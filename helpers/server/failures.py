@@ -45,6 +45,12 @@ MEMORY = (
 COMPILER = "install NVIDIA's toolkit of CUDA, or start with `VLLM_USE_FLASHINFER_SAMPLER=0`."
 
 
+NO_GRAMMAR = (
+    "A request's form (a schema, a regex, an empty json or structural_tag) is none of which the "
+    "engine makes a grammar, and vLLM 0.11 dies of that where it did not see it before: leave it "
+    'out. A server started with `--structured-outputs-config \'{"backend": "xgrammar"}\'` refuses '
+    "nearly all of them."
+)
 DRIVER_CHANGED = (
     "The driver was updated while the machine ran, and its parts do not fit together: restart the "
     "machine (a container: make it again)."
@@ -1302,16 +1308,20 @@ RULES = (
     Rule(
         r"cpp/(json_schema_converter|regex_converter|grammar_parser)\S*: |"
         r"grammar is not of valid supported types",
-        "A request's form (a schema, a regex, an empty json) is none of which the engine makes a "
-        "grammar, and vLLM 0.11 dies of that where it did not see it before: leave it out. A "
-        'server started with `--structured-outputs-config \'{"backend": "xgrammar"}\'` refuses '
-        "nearly all of them.",
+        NO_GRAMMAR,
         (
             "RuntimeError: [07:38:40] /project/cpp/json_schema_converter.cc:2181: items must be a "
             "boolean or an object",
             "RuntimeError: [07:42:50] /project/cpp/json_schema_converter.cc:3460: Check failed: "
             "(err.empty()) is false: Failed to parse JSON: syntax error at line 1 near: ",
         ),
+    ),
+    Rule(
+        r"JSONDecodeError",
+        NO_GRAMMAR,
+        ("json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)",),
+        ("opening the API",),
+        context="structured_output/backend_xgrammar",
     ),
     Rule(
         r"Attempted to assign .* multimodal tokens to \d+ placeholders|"
