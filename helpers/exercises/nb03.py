@@ -20,7 +20,7 @@ TOKEN, TEMPERATURE = "blue", 2.0
 BICYCLE = r"\b(bicycle|bike)s?\b"
 COLOUR = r"colou?r|paint|hue|shade|look"
 ITS = rf"{BICYCLE}|\b(it|its|that|one|mine)\b"
-DENIED = r"(\b(not|never|no longer|anything but)\b|n['’]t\b)((?!\bbut\b)[^,;])*\borange\b"
+DENIED = r"(\b(not|never|no longer|anything but)\b|n['’]t\b)((?!\b(?:but|and)\b)[^,;])*\borange\b"
 # What is said of a bicycle is looked for part by part; it takes no grammar of English, so a rare
 # wording may be judged wrongly.
 PARTS = r"[,;]|\b(?:and|while|whereas|but)\b"
@@ -31,9 +31,7 @@ FRUIT = (
     r"\borange (?:juice|jam|soda|peel|tree|cake|marmalade|lemonade)|"
     r"\b(?:like|love|eat|hate|drink)s? (?:an )?orange\b(?! bi)"
 )
-OTHER_COLOUR = (
-    rf"{BICYCLE}.* is (?:\w+ )?(red|green|blue|yellow|black|white|grey|gray|pink|purple|brown)\b"
-)
+OTHER_COLOUR = rf"{BICYCLE}.* is (?:(?!not\b|never\b)\w+ )?(red|green|blue|yellow|black|white|grey|gray|pink|purple|brown)\b"
 OTHER_QUESTION = r"colou?r.*(?<!\bor )\bnot\b|\bmy (?!friend|dear)\w+\W*$"
 ASKS_NOT = r"(?<!\bor )\bnot\W*$"
 PER_SECOND = r"(tokens?|tok|t)?(/|per|a)s(ec(onds?)?)?|tps"

@@ -76,8 +76,9 @@ def image_data_url(image: str | Path | Image.Image, *, max_side: int | None = No
     """Turn a picture into a `data:image/…;base64,…` URL, which travels inside the request.
 
     A JPEG, PNG or WebP file goes out byte for byte; other formats and PIL images as PNG, on white
-    where they are transparent (as in vLLM). `max_side` shrinks the longer side to so many pixels.
-    vLLM ignores the camera's orientation mark, so a photo that has one is turned upright here.
+    where they are transparent. `max_side` shrinks the longer side to so many pixels. What vLLM
+    0.11.0 reads wrongly is mended here: it ignores the camera's orientation mark, puts white behind
+    RGBA alone (else black), and makes 16 bits of grey white, as 0.32.0 does.
     """
     if isinstance(image, Image.Image):
         picture, data, form = image, b"", "PNG"
@@ -92,8 +93,7 @@ def image_data_url(image: str | Path | Image.Image, *, max_side: int | None = No
             share = max_side / max(picture.size)
             picture.draft(None, tuple(math.ceil(side * share) for side in picture.size))
         unpack(picture, name_file(image))
-    upright = picture.getexif().get(ORIENTATION, 1) == 1
-    if data and fits and upright and form in SENT_UNCHANGED:
+    if data and fits and form in SENT_UNCHANGED and is_read_rightly(picture):
         return write_data_url(MEDIA_TYPES[form], data)
     picture = flatten(picture)
     if not fits:
@@ -172,9 +172,21 @@ def say_damaged(name: str, form: str, error: Exception) -> str:
     )
 
 
+def is_read_rightly(picture: Image.Image) -> bool:
+    """Does vLLM 0.11.0 see the picture as everybody does?"""
+    upright = picture.getexif().get(ORIENTATION, 1) == 1
+    opaque = picture.mode == "RGBA" or not picture.has_transparency_data
+    return upright and opaque and not picture.mode.startswith("I")
+
+
 def flatten(picture: Image.Image) -> Image.Image:
-    """Return an upright RGB copy, on white where the picture is transparent."""
+    """Return an upright RGB copy, on white where the picture is transparent.
+
+    Pillow itself cuts off 16 bits of grey at 255; here they are scaled.
+    """
     picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I;16"):
+        picture = picture.point(lambda value: value / 256).convert("L")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     layer = picture.convert("RGBA")
