@@ -295,7 +295,10 @@ def _gpu_profile(card: Card | None) -> dict:
     """
     small = card is not None and card.total < SMALL_CARD * GIB
     length = "8192" if small else "16384"
-    few = (Flag("--max-num-seqs", "32", "Fewer requests at once: on 16 GB they take the room."),)
+    few = (
+        Flag("--max-num-seqs", "32", "Fewer requests at once: on 16 GB they take the room."),
+        Flag("--max-num-batched-tokens", "2048", "Tokens a step: a server's choice, `LLM`'s not."),
+    )
     return {
         "model_path": MODELS / MODEL_ID,
         "served_model_name": "Qwen3-VL-4B-Instruct",

@@ -22,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,7 +40,7 @@ from helpers.classroom.others import check_others
 from helpers.classroom.seats import Seat, make_seats, read_seats
 from helpers.errors import CourseError
 from helpers.media import clip_data_url, image_data_url
-from helpers.places import MEDIA, Place, find_place
+from helpers.places import MEDIA, Flag, Place, find_place
 from helpers.server import STATE, Server, check_port_free
 from helpers.versions import REFERENCE, find_stack
 from tests.conftest import NOTEBOOKS, ROOT, course_environment, find_free_port
@@ -77,6 +77,10 @@ def write_plain(count: int = 3) -> tuple[list[Seat], str]:
 
 
 # Seats
+
+
+def find_keys(text: str) -> list[str]:
+    return [line["key"] for line in seats.LINE.finditer(text)]
 
 
 def test_every_seat_has_a_key_of_its_own() -> None:
@@ -125,6 +129,23 @@ def test_keys_are_shown_only_where_no_file_holds_them(tmp_path: Path) -> None:
         assert str(path) in said
         assert learners[0].key not in said
     assert read_seats(path) == classroom.choose_seats(again) == learners
+
+
+def test_a_line_taken_out_of_the_key_file_renames_nobody(tmp_path: Path) -> None:
+    learners, path = make_seats(4), tmp_path / "keys"
+    seats.write_seats(learners, "http://10.0.0.5:8086/v1", path)
+    lines = path.read_text().splitlines()
+    path.write_text("\ufeff" + "\r\n".join([lines[3], "", lines[0], lines[2]]))
+    assert read_seats(path) == [learners[3], learners[0], learners[2]]
+    path.write_text("\n".join([lines[0], lines[1].replace("API", "APY")]))
+    with pytest.raises(CourseError, match=r"Line 2 of .* is no seat's line"):
+        read_seats(path)
+
+
+def test_a_home_that_nobody_has(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        read_options(["--address", "127.0.0.1", "--read-keys", "~nosuchuser/keys"])
+    assert "leads to nobody's home" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "export COURSE_API_KEY=short\n", None, "twice"])
@@ -237,6 +258,17 @@ def test_the_servers_key_is_in_its_environment_alone(cpu_place: Place) -> None:
     assert flags["--host"] == "127.0.0.1"
     assert "--allowed-local-media-path" not in flags
     assert flags["--allowed-media-domains"] == "none.invalid"
+
+
+def test_no_learner_has_a_picture_made_larger(
+    cpu_place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The pocket model needs the sizes that a request asks for; another one is kept from them."""
+    flag = Flag("--trust-request-mm-kwargs", None, "")
+    place = replace(cpu_place, flags=(flag,))
+    assert "--trust-request-mm-kwargs" in Server(make_place(place, "inner")).arguments
+    other = replace(place, model_path=tmp_path)
+    assert "--trust-request-mm-kwargs" not in Server(make_place(other, "inner")).arguments
 
 
 def test_the_door_opens_what_the_notebooks_ask_and_nothing_else() -> None:
@@ -399,6 +431,31 @@ def test_a_door_that_died_is_opened_again_and_at_the_end_shut(
 
 
 @needs_nginx
+def test_a_killed_door_leaves_no_workers_with_its_port_and_keys(
+    opened: tuple[Door, ClassServer],
+) -> None:
+    one, _ = opened
+    master = psutil.Process(one._process.pid)
+    workers = master.children()
+    master.kill()
+    one._process.wait(10)
+    assert workers and all(worker.is_running() for worker in workers)
+    one.keep_open()
+    assert not psutil.wait_procs(workers, 5)[1]
+    answer = httpx.get(one.listener.base_url.replace("/v1", "/" + "%01" * 900), trust_env=False)
+    assert answer.status_code == 401
+    httpx.get(f"{one.listener.base_url}/models", headers=key_of(one.seats[0]), trust_env=False)
+    wait = time.monotonic() + 5
+    while one.log.read_text().count("\n") < 2 and time.monotonic() < wait:
+        time.sleep(0.05)
+    entries = [json.loads(line) for line in one.log.read_text().splitlines()]
+    assert [entry["path"] for entry in entries[-2:]] == ["/", "/v1/models"]
+    with pytest.raises(CourseError, match="has port"), Door(one.listener, one.seats, 1, "x"):
+        pass
+    assert (one.folder / "nginx.conf").exists()
+
+
+@needs_nginx
 def test_a_door_ends_with_the_program_that_opened_it(state: Path) -> None:
     port = find_free_port()
     script = f"""
@@ -492,7 +549,7 @@ classroom.main()
         program.kill()
         program.wait()
     assert "Traceback" not in screen.read_text()
-    assert len(seats.LINE.findall(screen.read_text())) == 2
+    assert len(find_keys(screen.read_text())) == 2
     assert not find_doors(state)
     assert not list(state.rglob("nginx.conf"))
     check_port_free(cpu_place.port)
@@ -847,7 +904,7 @@ def test_a_class_with_one_who_misbehaves_loses_nothing(tmp_path: Path) -> None:
             cwd=ROOT,
         )
     try:
-        keys = wait_for(lambda: seats.LINE.findall(screen.read_text()), program, 60)
+        keys = wait_for(lambda: find_keys(screen.read_text()), program, 60)
         base_url = f"http://127.0.0.1:{port}/v1"
         assert len(keys) == 5
         assert send(base_url, "/v1/models", keys[0], "GET") == 503

@@ -14,6 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from helpers.card import read_nvidia
@@ -170,8 +171,8 @@ class Board:
             answer = ask_other(other, "/metrics", self.seats[-1].key, ANSWER)
             answer.raise_for_status()
         except httpx.HTTPError:
-            return f"{other} does not answer: its seats are answered elsewhere"
-        return f"{other}: {describe_gauges(answer.text)}"
+            return f"{escape(other)} does not answer: its seats are answered elsewhere"
+        return f"{escape(other)}: {describe_gauges(answer.text)}"
 
     def _ask_card(self) -> str:
         card = read_nvidia().card if self.place.name == "gpu" else None

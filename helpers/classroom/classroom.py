@@ -15,7 +15,7 @@ from helpers.classroom.door import PROGRAMS, Door, Listener, check_listener, fin
 from helpers.classroom.others import check_others
 from helpers.classroom.seats import ClassError, Seat, make_seats, read_seats, write_seats
 from helpers.errors import CourseError
-from helpers.places import Flag, Place, find_place
+from helpers.places import POCKET, Flag, Place, find_place
 from helpers.server import (
     Interrupted,
     Server,
@@ -40,10 +40,15 @@ def make_place(place: Place, inner_key: str) -> Place:
     """A place whose server is for others: vLLM's own limits, beside those of the door.
 
     The key travels in the environment, which other users cannot read. What COURSE_SERVE_FLAGS
-    says comes later and wins, such as other --allowed-media-domains.
+    says comes later and wins, such as other --allowed-media-domains. With `mm_processor_kwargs` a
+    request of 1 KB can have a picture made as large as it likes, so they are for the pocket model
+    alone, which needs them (notebooks 04 and 05).
     """
     media = Flag("--allowed-media-domains", NOWHERE, "No request makes the server fetch a URL.")
-    kept = [flag for flag in place.flags if flag.name != "--allowed-local-media-path"]
+    left_out = {"--allowed-local-media-path"}
+    if place.model_path != POCKET:
+        left_out.add("--trust-request-mm-kwargs")
+    kept = [flag for flag in place.flags if flag.name not in left_out]
     own = {"VLLM_API_KEY": inner_key, "VLLM_MAX_N_SEQUENCES": str(MOST_REPLIES)}
     return replace(place, api_key=inner_key, flags=(media, *kept), env=place.env | own)
 
@@ -83,13 +88,22 @@ def check_server_free(port: int) -> None:
     check_port_free(port, "make class …")
 
 
+def read_path(text: str) -> Path:
+    """A file, also one that begins with ~ after an = sign, where no shell reads it."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(f"{text} leads to nobody's home") from None
+
+
 def read_options(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m helpers.classroom", description=__doc__)
     parser.add_argument("--address", required=True, help="the one address of this machine to use")
     parser.add_argument("--seats", type=int, help="how many learners")
     parser.add_argument("--port", type=int, default=PORT, help=f"default {PORT}")
-    parser.add_argument("--write-keys", type=Path, help="write the seats' lines into a new file")
-    parser.add_argument("--read-keys", type=Path, help="take the seats of such a file again")
+    write, read = "write the seats' lines into a new file", "take the seats of such a file again"
+    parser.add_argument("--write-keys", type=read_path, help=write)
+    parser.add_argument("--read-keys", type=read_path, help=read)
     parser.add_argument(
         "--also",
         action="append",
@@ -115,7 +129,7 @@ def choose_seats(options: argparse.Namespace) -> list[Seat]:
             "(TEACHING.md, Where one machine is not enough)."
         )
     if options.read_keys:
-        return read_seats(options.read_keys.expanduser())
+        return read_seats(options.read_keys)
     return make_seats(options.seats)
 
 
@@ -128,7 +142,7 @@ def hand_out(seats: Sequence[Seat], listener: Listener, options: argparse.Namesp
     else:
         note = ""
     if path := options.write_keys:
-        write_seats(seats, listener.base_url, path.expanduser())
+        write_seats(seats, listener.base_url, path)
         return f"{note}One line for each of {len(seats)} seats is in {path}, for you alone to read."
     if path := options.read_keys:
         return f"{note}The {len(seats)} seats of {path} are served at {listener.base_url}."

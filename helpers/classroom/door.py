@@ -9,6 +9,7 @@ the keys and is for this user alone.
 
 import contextlib
 import errno
+import fcntl
 import getpass
 import grp
 import ipaddress
@@ -17,6 +18,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -24,6 +26,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 
@@ -210,12 +213,17 @@ error_log errors.log error;
 events {{ worker_connections {files // 2}; }}
 http {{
   log_format seats escape=json '{{"time":$msec,"seat":"$seat","method":"$request_method",'
-    '"path":"$uri","status":$status,"received":$request_length,"sent":$bytes_sent,'
+    '"path":"$shown","status":$status,"received":$request_length,"sent":$bytes_sent,'
     '"seconds":$request_time}}';
   access_log seats.log seats;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
   uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   map_hash_max_size 4096; map_hash_bucket_size 128;
+  # Whoever has no key can ask for anything, quickly: the log takes the beginning of it.
+  map $uri $shown {{
+    default "";
+    "~^(?<beginning>/[ -~]{{0,40}})" $beginning;
+  }}
   map $http_authorization $seat {{
     default "";
 {_join(f'    "Bearer {seat.key}" {seat.name};' for seat in seats)}
@@ -235,6 +243,8 @@ http {{
   limit_req_zone $seat zone=rate:1m rate={RATE}r/s;
   limit_conn_status 429;
   limit_req_status 429;
+  limit_conn_log_level warn;
+  limit_req_log_level warn;
   server_tokens off;
   default_type application/json;
   client_header_timeout 15s;
@@ -345,6 +355,7 @@ class Door:
         self._inner_key = inner_key
         self.folder = STATE / f"class-{listener.port}"
         self._process: subprocess.Popen | None = None
+        self._lock: TextIO | None = None
 
     @property
     def log(self) -> Path:
@@ -352,8 +363,8 @@ class Door:
         return self.folder / "seats.log"
 
     def __enter__(self) -> "Door":
-        self._prepare()
         try:
+            self._prepare()
             self.open()
         except BaseException:
             self.close()
@@ -391,7 +402,13 @@ class Door:
         """Start nginx again if it has ended."""
         if self._process is not None and self._process.poll() is not None:
             print(f"nginx ended (status {self._process.returncode}) and is started again.")
+            self._end_workers()
             self.open()
+
+    def _end_workers(self) -> None:
+        """Those of an nginx that was killed hold the port and the keys; they are in its group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """End nginx and remove the keys; the log of the seats stays."""
@@ -405,8 +422,13 @@ class Door:
                         one.kill()
                     self._process.kill()
                     self._process.wait()
+            if self._process is not None:
+                self._end_workers()
             self._process = None
-            self._configuration.unlink(missing_ok=True)
+            if self._lock is not None:
+                self._configuration.unlink(missing_ok=True)
+                self._lock.close()
+                self._lock = None
 
     @property
     def _configuration(self) -> Path:
@@ -418,6 +440,16 @@ class Door:
             STATE.mkdir(exist_ok=True)
             self.folder.mkdir(mode=0o700, exist_ok=True)
             self.folder.chmod(0o700)
+            lock = (self.folder / "lock").open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                raise ClassError(
+                    f"Another class of this folder has port {self.listener.port}, on whatever "
+                    "address: take another with --port."
+                ) from None
+            self._lock = lock
             for old in (self._configuration, self.log, self.folder / "errors.log"):
                 old.unlink(missing_ok=True)
             hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -11,7 +11,9 @@ from helpers.errors import CourseError
 
 MOST_SEATS = 100  # one server, one door; each seat has an address of its own from 127.0.1.1 on
 KEY_BYTES = 16
-LINE = re.compile(r"export COURSE_BASE_URL=\S+ COURSE_API_KEY=([0-9a-f]{32})\b")
+LINE = re.compile(
+    r"export COURSE_BASE_URL=\S+ COURSE_API_KEY=(?P<key>[0-9a-f]{32})\s+# seat-(?P<number>\d+)\s*"
+)
 
 
 class ClassError(CourseError):
@@ -50,18 +52,29 @@ def make_seats(count: int) -> list[Seat]:
 
 
 def read_seats(path: Path) -> list[Seat]:
-    """The seats whose lines `write_seats` wrote, so that learners keep their keys tomorrow."""
+    """The seats whose lines `write_seats` wrote, so that learners keep their keys tomorrow.
+
+    A line may be taken out, to lock a seat out: the others keep their names.
+    """
     try:
-        keys = LINE.findall(path.read_text())
+        lines = [line for line in path.read_text().splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise ClassError(f"The seats in {path} cannot be read ({why}).") from None
-    if not 1 <= len(keys) <= MOST_SEATS or len(set(keys)) < len(keys):
+    found = [LINE.fullmatch(line.strip("\ufeff \t")) for line in lines]
+    if None in found:
         raise ClassError(
-            f"{path} holds {len(keys)} seats, {len(set(keys))} of them different; it should hold 1 "
+            f"Line {found.index(None) + 1} of {path} is no seat's line as --write-keys wrote it: "
+            "mend it, or take it out to lock that seat out."
+        )
+    seats = [Seat(int(line["number"]), line["key"]) for line in found]
+    different = min(len({seat.key for seat in seats}), len({seat.number for seat in seats}))
+    if not seats or different < len(seats) or any(not 1 <= s.number <= MOST_SEATS for s in seats):
+        raise ClassError(
+            f"{path} holds {len(seats)} seats, {different} of them different; it should hold 1 "
             f"to {MOST_SEATS} lines as --write-keys wrote them."
         )
-    return [Seat(number, key) for number, key in enumerate(keys, 1)]
+    return seats
 
 
 def write_seats(seats: Sequence[Seat], base_url: str, path: Path) -> None:

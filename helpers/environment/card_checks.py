@@ -1,6 +1,7 @@
 """Checks of the NVIDIA card: the driver, its memory, and whether this torch can use it."""
 
 import json
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -131,30 +132,39 @@ def check_budget(card: Card, share: float, arguments: Mapping[str, object]) -> C
     found, expected = f"{share:g} of it, {budget / GIB:.1f} GiB", f"≥ {needed / GIB:.1f} GiB"
     if budget >= needed:
         return Check(what, found, expected)
+    less = SMALL_FLAGS if length > 8192 or requests > 32 else "--max-model-len 4096"
     way_out = (
         f"With these flags vLLM 0.11.0 has no room for one request of {length:,} tokens: start "
-        f"JupyterLab with COURSE_SERVE_FLAGS='{SMALL_FLAGS}', or plan others in notebook 08."
+        f"JupyterLab with COURSE_SERVE_FLAGS='{less}', or plan others in notebook 08."
     )
     return Check(what, found, expected, "problem", way_out)
 
 
-def check_free_memory(card: Card, share: float, own: set[int]) -> Check:
+def check_free_memory(
+    card: Card, share: float, own: set[int], smallest: float | None = None
+) -> Check:
     """vLLM takes `share` of the card's total memory, and all of it must be free at start.
 
-    The course asks for what is free, 0.90 at most, unless COURSE_SERVE_FLAGS says otherwise.
-    What the course's own server holds (pids in `own`) counts as free.
+    The course asks for what is free but for 1 GiB, in whole hundredths and 0.90 at most, unless
+    COURSE_SERVE_FLAGS says otherwise (places.memory_share); `smallest` are the bytes that the
+    place's flags need of it. What the course's own server holds (pids in `own`) counts as free;
+    where the driver does not say how much that is, there is nothing to check.
     """
-    free = card.free + sum(p.memory or 0 for p in card.programs if p.pid in own)
-    smallest = min(count_smallest(), LARGEST_SHARE * card.total)
-    needed = max(share * card.total, smallest)
+    what, held = "VRAM free for the course", {p.pid: p.memory for p in card.programs}
+    if own and not any(held.get(pid) for pid in own):
+        return Check(what, "held by the course's own server", "no other program in the way")
+    free = card.free + sum(held.get(pid) or 0 for pid in own)
+    least = (smallest or count_smallest()) / (card.total - CUDA_HIDES * GIB)
+    enough = min(math.ceil(least * 100) / 100, LARGEST_SHARE) * card.total + GIB
+    needed = max(share * card.total, enough)
     found, expected = f"{free / GIB:.1f} GiB", f"≥ {needed / GIB:.1f} GiB"
     if free >= needed:
-        return Check("VRAM free for the course", found, expected)
+        return Check(what, found, expected)
     others = [_describe_program(p) for p in card.programs if p.pid not in own]
     way_out = f"End what else uses the card: {', '.join(others) or 'the driver does not say what'}"
-    if free >= smallest:
+    if free >= enough:
         way_out += ", or take --gpu-memory-utilization out of COURSE_SERVE_FLAGS"
-    return Check("VRAM free for the course", found, expected, "problem", f"{way_out}.")
+    return Check(what, found, expected, "problem", f"{way_out}.")
 
 
 def _describe_program(program: Program) -> str:

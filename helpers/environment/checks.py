@@ -77,6 +77,9 @@ def check_environment() -> Report:
             name = error.name or str(error)
             way_out = f"Install it ({_install(name, place.name)}), then check again."
             checks.append(Check("this check", f"{name} is missing", "", "problem", way_out))
+        except OSError as error:  # a folder that may not be entered
+            way_out = "Choose another folder (COURSE_MODELS, COURSE_MODEL), or change its rights."
+            checks.append(Check("this check", str(error), "", "problem", way_out))
     return Report(tuple(checks))
 
 
@@ -100,7 +103,7 @@ def _check_found_card(place: Place, nvidia: Nvidia, torch: Torch, share: float) 
         asked = share if UTILIZATION in _read_own_flags() else card_checks.LARGEST_SHARE
         checks += [card_checks.check_budget(card, asked, place.engine_arguments())]
     checks += [
-        card_checks.check_free_memory(card, share, own),
+        card_checks.check_free_memory(card, share, own, _count_smallest(place)),
         card_checks.check_neighbours(card, own),
         card_checks.check_kernels(card, torch),
     ]
@@ -110,6 +113,16 @@ def _check_found_card(place: Place, nvidia: Nvidia, torch: Torch, share: float) 
     if card.capability >= (10, 0):
         checks += [card_checks.check_kernel_cache(card, os.environ | place.env)]
     return checks
+
+
+def _count_smallest(place: Place) -> float | None:
+    """Bytes that the place's flags need at least; None where they are not plain numbers."""
+    arguments = place.engine_arguments()
+    length = arguments.get("max_model_len")
+    requests = arguments.get("max_num_seqs", card_checks.REQUESTS)
+    if {type(length), type(requests)} != {int}:
+        return None
+    return card_checks.count_smallest(requests, length)
 
 
 def _check_cpu(place: Place) -> list[Check]:

@@ -31,7 +31,8 @@ FRUIT = (
     r"\borange (?:juice|jam|soda|peel|tree|cake|marmalade|lemonade)|"
     r"\b(?:like|love|eat|hate|drink)s? (?:an )?orange\b(?! bi)"
 )
-OTHER_COLOUR = rf"{BICYCLE}.* is (?:(?!not\b|never\b)\w+ )?(red|green|blue|yellow|black|white|grey|gray|pink|purple|brown)\b"
+COLOURS = "red|green|blue|yellow|black|white|grey|gray|pink|purple|brown"
+OTHER_COLOUR = rf"{BICYCLE}.* is (?:(?!not\b|never\b)\w+ )?({COLOURS})\b"
 OTHER_QUESTION = r"colou?r.*(?<!\bor )\bnot\b|\bmy (?!friend|dear)\w+\W*$"
 ASKS_NOT = r"(?<!\bor )\bnot\W*$"
 PER_SECOND = r"(tokens?|tok|t)?(/|per|a)s(ec(onds?)?)?|tps"

@@ -105,7 +105,7 @@ def _find_value_fault(answer: dict) -> str:
 
 
 def _find_needless(answer: dict) -> str:
-    for name in ("tensor_parallel_size", "pipeline_parallel_size"):
+    for name in ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"):
         if show(answer.get(name, 1)) not in ("1", "None"):
             return f"{name}={show(answer[name])}: there is one card, so it is 1, or left out."
     if show(answer.get("trust_remote_code")) not in ("None", "False", "0"):

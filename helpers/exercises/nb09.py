@@ -46,7 +46,8 @@ MOST = 500
 CARD = make_card("RTX 5090", 31.84)
 REQUESTS, LENGTH, SHARE = 60, 2048, 0.90
 FLAGS = set(asdict(Settings())) - {"cpu_space"}
-OTHER_FLAGS = {"host", "port", "served_model_name", "api_key", "seed"}  # cost no memory
+# Cost no memory; on a seat, where vLLM cannot be asked for its flags, these alone are known.
+OTHER_FLAGS = {"host", "port", "served_model_name", "api_key", "seed", "allowed_origins"}
 
 
 def check_kept(answer: object) -> Verdict:
@@ -175,7 +176,7 @@ def _read_settings(answer: object) -> Settings:
 def _check_other_flag(name: str) -> None:
     """Raise ValueError for a flag that is none, or that memory depends on."""
     known = {flag.lstrip("-").replace("-", "_") for flag in list_flags()} | OTHER_FLAGS
-    if name in UNPLANNED or name not in known:
+    if name in (*UNPLANNED, "data_parallel_size") or name not in known:
         planned = _list([*FLAGS, "image", "video"])
         raise ValueError(f"{show(name)} is no flag that the planner knows: {planned}.")
 

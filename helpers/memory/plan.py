@@ -172,6 +172,8 @@ def read_settings(arguments: Mapping[str, Any], env: Mapping[str, str] | None = 
         for name, value in arguments.items()
         if name.startswith("limit_mm_per_prompt.")
     }
+    if arguments.get("language_model_only"):
+        limits = {"image": 0, "video": 0}
     if limits:
         known["limit_mm_per_prompt"] = dict(known.get("limit_mm_per_prompt", {})) | limits
     known["cpu_space"] = _read_space((env or {}).get("VLLM_CPU_KVCACHE_SPACE", ""))

@@ -68,13 +68,18 @@ class Shapes:
         """What stays in 16 bits: embeddings, the patch filter, norms and biases."""
         words = self.vocabulary * self.hidden * (1 if self.tied else 2)
         language = self.layers * 2 * (self.hidden + self.head_dim) + self.hidden
+        return words + language + self.vision_others
+
+    @property
+    def vision_others(self) -> int:
+        """What stays in 16 bits of the vision tower."""
         pixels = 3 * 2 * self.vision_patch**2  # colours × two frames × a patch
         vision = self.vision_hidden * (pixels + 1 + self.vision_positions)
         vision += self.vision_depth * (9 * self.vision_hidden + self.vision_ffn)
         wide = 4 * self.vision_hidden
         mergers = (1 + self.deepstack) * (wide + self.vision_out)  # biases
         norms = 2 * self.vision_hidden + self.deepstack * 2 * wide
-        return words + language + vision + mergers + norms
+        return vision + mergers + norms
 
     @property
     def parameters(self) -> int:
@@ -83,10 +88,18 @@ class Shapes:
 
     def weight_bytes(self, dtype: str, quantization: str = "") -> int:
         """Bytes of the weights in `dtype`; with "fp8" the matrices take one byte a number."""
-        if (quantization or self.quantization) != "fp8":
-            return self.parameters * BYTES[dtype]
-        vision = BYTES[dtype] if self.keeps_vision else 1
-        return self.language_matrices + self.vision_matrices * vision + self.others * BYTES[dtype]
+        number = BYTES[dtype]
+        language = 1 if (quantization or self.quantization) == "fp8" else number
+        words = self.others - self.vision_others
+        tower = self.vision_bytes(dtype, quantization)
+        return self.language_matrices * language + words * number + tower
+
+    def vision_bytes(self, dtype: str, quantization: str = "") -> int:
+        """Those of the vision tower alone."""
+        fp8 = (quantization or self.quantization) == "fp8" and not self.keeps_vision
+        return (
+            self.vision_matrices * (1 if fp8 else BYTES[dtype]) + self.vision_others * BYTES[dtype]
+        )
 
     def token_bytes(self, number: int) -> int:
         """Bytes of one token in the KV cache, a key and a value in every layer.

@@ -258,11 +258,17 @@ class Start:
         return max(min(self.card.free, self.total) - round(CONTEXT * GIB), 0)
 
     @property
+    def blind(self) -> bool:
+        """Whether the server takes neither pictures nor clips."""
+        limits = self.settings.limit_mm_per_prompt
+        return limits.get("image", UNLIMITED) == limits.get("video", UNLIMITED) == 0
+
+    @property
     def measured(self) -> bool:
-        """Whether starts of this model have been measured, with FP8 if it is asked."""
+        """Whether starts of this model have been measured, with FP8 or of text alone if asked."""
         same = self.shapes == QWEN3_VL_4B and self.dtype == QWEN3_VL_4B.dtype
         fp8 = self.settings.quantization or self.settings.kv_cache_dtype != "auto"
-        return same and (self.engine.held.fp8 or not fp8)
+        return same and (self.engine.held.fp8 or not fp8) and not self.blind
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -450,12 +456,15 @@ def count_weights(start: Start, quantization: str) -> int:
     """Parameters, and two buffers that vLLM's "Model loading took" counts with them.
 
     Rotary angles for all positions that the model has, before 0.32 for four times as many, and one
-    row of deepstack features for every token of a batch.
+    row of deepstack features for every token of a batch. Where neither pictures nor clips are
+    allowed, the vision tower is not loaded (qwen3_vl.py of 0.11.0 and 0.32.0).
     """
     shapes = start.shapes
     weights = shapes.weight_bytes(start.dtype, quantization)
     angles = start.engine.long_angles * shapes.longest * shapes.head_dim * start.number
     features = shapes.deepstack * start.batch * shapes.hidden * start.number
+    if start.blind:
+        weights, features = weights - shapes.vision_bytes(start.dtype, quantization), 0
     return weights + angles + features + round(start.engine.loading * GIB)
 
 
@@ -556,7 +565,7 @@ def count_encoder_tokens(start: Start) -> tuple[int, int, int]:
     limits = start.settings.limit_mm_per_prompt
     pictures = limits.get("image", UNLIMITED)
     clips = limits.get("video", UNLIMITED)
-    if not pictures and not clips:
+    if start.blind:
         return 0, 0, 0
     if start.engine.encoder == "expanded" and clips:
         largest = 12_100 if start.length < VIDEO_TOKENS else VIDEO_TOKENS

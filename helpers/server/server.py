@@ -117,8 +117,8 @@ class Server:
         return server_records.STATE / f"server-{self.place.port}.log"
 
     def log_text(self) -> str:
-        """What the server has written so far, without colour codes."""
-        return read_log(self.log_path)
+        """What the server has written so far, without colour codes; "" of a remote one."""
+        return "" if self.place.name == "remote" else read_log(self.log_path)
 
     def start(self, *, limit: float = START_LIMIT) -> "Server":
         """Start the server, or attach to it, and wait until it answers; at most `limit` seconds.
