@@ -31,7 +31,7 @@ from helpers.environment.report import Check, Report
 from helpers.memory.plan import make_card, plan_memory
 from helpers.memory.shapes import QWEN3_VL_4B
 from helpers.memory.terms import Settings
-from helpers.places import GIB, ROOT, Place
+from helpers.places import GIB, ROOT, Place, memory_share
 from helpers.server import records as server_records
 from helpers.versions import CURRENT, REFERENCE, Stack
 
@@ -145,6 +145,16 @@ def test_a_package_that_the_check_itself_needs(monkeypatch: pytest.MonkeyPatch) 
     report = check_environment()
     assert find(report, "this check").found == "psutil is missing"
     assert find(report, "package openai").state == "ok"
+
+
+def test_a_folder_that_may_not_be_entered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Place) -> list[Check]:
+        raise PermissionError(13, "Permission denied", "/srv/models")
+
+    monkeypatch.setenv("COURSE_PLACE", "cpu")
+    monkeypatch.setattr(environment, "_check_cpu", refuse)
+    check = find(check_environment(), "this check")
+    assert "/srv/models" in check.found and "COURSE_MODELS" in check.way_out
 
 
 def test_half_an_environment_is_told_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -487,6 +497,38 @@ def test_our_own_server_does_not_count_as_a_full_card() -> None:
     full = replace(RTX_5090, free=GIB, programs=(Program(4711, "VLLM::EngineCore", 28 * GIB),))
     assert card_checks.check_free_memory(full, 0.0, own={4711}).state == "ok"
     assert card_checks.check_neighbours(full, {4711}).found.endswith("of the course")
+
+
+def test_our_own_server_where_the_driver_names_no_sizes() -> None:
+    """As on WSL2: what is free beside the course's server says nothing."""
+    for programs in ((), (Program(4711, "VLLM::EngineCore", None),)):
+        full = replace(RTX_5090, free=GIB, programs=programs)
+        assert card_checks.check_free_memory(full, 0.0, own={4711}).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "flags", "state"),
+    [
+        (31.84, 16.4, {}, "problem"),
+        (31.84, 18.5, {}, "ok"),
+        (23.99, 16.5, {}, "problem"),
+        (15.99, 14.6, {"max_num_seqs": 32, "max_model_len": 8192}, "problem"),
+        (15.99, 15.6, {"max_num_seqs": 32, "max_model_len": 8192}, "ok"),
+    ],
+)
+def test_what_is_free_is_enough_for_the_share_that_the_course_takes(
+    total: float, free: float, flags: dict, state: str
+) -> None:
+    arguments = PROFILE | flags
+    card = make_card("a card", total, free)
+    share = memory_share(card)
+    settings = Settings(**arguments | {"gpu_memory_utilization": share})
+    planned = plan_memory(QWEN3_VL_4B, settings, card=card, version="0.11.0")
+    smallest = card_checks.count_smallest(
+        arguments.get("max_num_seqs", card_checks.REQUESTS), arguments["max_model_len"]
+    )
+    check = card_checks.check_free_memory(card, share, set(), smallest)
+    assert (check.state, planned.starts) == (state, state == "ok")
 
 
 def test_a_share_that_asks_for_more_than_is_free() -> None:

@@ -54,6 +54,8 @@ RIGHT = {
         talk(*GOOD[:4], "What does it look like?"),
         talk("Hello! No joke: I ride a bike. It is orange, not red.", *GOOD[1:]),
         talk("My bicycle isn't blue but orange.", *GOOD[1:]),
+        talk("My bicycle is not red but orange.", *GOOD[1:]),
+        talk("My bicycle isn't new and it's orange.", *GOOD[1:]),
         talk("My bicycle isn't blue, it's orange.", *GOOD[1:]),
         talk("My bicycle was blue and is now orange.", *GOOD[1:]),
         talk("My car is blue and my bicycle is orange.", *GOOD[1:]),

@@ -70,6 +70,7 @@ WRONG = {
         ({"max_model_len": 8192, "gpu_memory_utilization": "0.9"}, "a number between"),
         ({"max_model_len": 8192, "tensor_parallel_size": 2}, "one card"),
         ({"max_model_len": 8192, "tensor_parallel_size": 0}, "one card"),
+        ({"max_model_len": 8192, "data_parallel_size": 2}, "one card"),
         ({"max_model_len": 8192, "trust_remote_code": True}, "nothing here needs it"),
         ({"max_model_len": 8192, "gpu_memory_utilisation": 0.8}, "how it is spelled"),
         ({"max_model_len": 8192, "max-num-seqs": 4}, "in Python it is 'max_num_seqs'"),

@@ -1,6 +1,7 @@
 """The exercises of notebook 09: right answers in many forms, wrong ones with their reason."""
 
 import numpy as np
+import pytest
 
 from helpers.exercises import nb09
 from helpers.memory.terms import Settings
@@ -90,12 +91,22 @@ WRONG = {
         ("--max-model-len 2048 --max-num-sequences 64", "no flag --max-num-sequences"),
         ("--max-model-len 2048 --host", "--host has no value"),
         ({"tensor_parallel_size": 2}, "no flag that the planner knows"),
+        (BASE | {"data_parallel_size": 2}, "no flag that the planner knows"),
         ([BASE, BASE], "a dictionary of flags"),
         (8192, "a dictionary of flags"),
         ('--max-model-len "8192', "quotation mark"),
     ],
 }
 test_every_answer = hold_answers(RIGHT, WRONG)
+
+
+def test_a_seat_without_vllm_knows_the_panels_own_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nb09, "list_flags", list)
+    command = (
+        "vllm serve m --host 127.0.0.1 --port 8085 --allowed-origins '[]' --max-model-len 2048"
+    )
+    limits = " --limit-mm-per-prompt.image 0 --limit-mm-per-prompt.video 0"
+    assert nb09.check_server(command + limits)
 
 
 def test_right_settings_are_told_their_requests() -> None:

@@ -330,6 +330,26 @@ def test_transparent_parts_become_white(mode: str) -> None:
     assert open_data_url(image_data_url(clear)).getpixel((3, 3)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_file_with_transparent_parts(tmp_path: Path, mode: str, form: str) -> None:
+    """vLLM 0.11.0 puts white behind RGBA, and makes the others black: those are sent as RGB."""
+    clear, path = Image.new("RGBA", (8, 8), (0, 0, 0, 0)).convert(mode), tmp_path / "clear"
+    if mode == "P":
+        clear.info["transparency"] = clear.getpixel((0, 0))
+    clear.save(path, form)
+    sent = open_data_url(image_data_url(path))
+    assert sent.mode == "RGBA" or sent.getpixel((3, 3)) == (255, 255, 255)
+
+
+def test_sixteen_bits_of_grey_are_scaled(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
+    Image.fromarray(ramp).save(tmp_path / "scan.png")
+    sent = np.asarray(open_data_url(image_data_url(tmp_path / "scan.png")))
+    assert sent.shape == (64, 64, 3)
+    assert np.abs(sent[..., 0] - ramp / 256).max() < 1.01
+
+
 def test_first_frame_of_an_animation(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "two.gif", save_all=True, append_images=frames[1:])

@@ -895,6 +895,29 @@ def test_the_running_server_is_as_planned(shared_server: Server) -> None:
     assert facts.arguments["max_model_len"] == settings.max_model_len == plan.start.length
 
 
+def test_a_server_of_text_alone_loads_no_vision_tower() -> None:
+    """415,347,712 parameters of the 4B; nobody has measured such a start."""
+    for version in ("0.11.0", "0.32.0"):
+        plans = {
+            video: plan_memory(
+                QWEN3_VL_4B,
+                replace(PROFILE, limit_mm_per_prompt={"image": 0, "video": video}),
+                card=RTX_5090,
+                version=version,
+            )
+            for video in (0, 1)
+        }
+        sizes = {
+            video: next(term.size for term in plan.terms if term.name == "weights")
+            for video, plan in plans.items()
+        }
+        features = 3 * 2048 * 2560 * 2
+        assert sizes[1] - sizes[0] == 2 * 415_347_712 + features
+        assert plans[1].start.measured and not plans[0].start.measured
+        alone = read_settings({"max_model_len": 16384, "language_model_only": True})
+        assert alone.limit_mm_per_prompt == {"image": 0, "video": 0}
+
+
 # The script that measures
 
 STAND_IN = """
