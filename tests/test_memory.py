@@ -895,6 +895,20 @@ def test_the_running_server_is_as_planned(shared_server: Server) -> None:
     assert facts.arguments["max_model_len"] == settings.max_model_len == plan.start.length
 
 
+def test_an_older_card_has_no_fp8_cache_in_the_old_version() -> None:
+    card = replace(make_card("RTX 3090", 24.0), capability=(8, 6))
+    settings = Settings(0.9, 80_000, kv_cache_dtype="fp8")
+    with pytest.raises(PlanError, match="RTX 3090"):
+        plan_memory(QWEN3_VL_4B, settings, card=card, version="0.11.0")
+    plan_memory(QWEN3_VL_4B, settings, card=card, version="0.32.0")
+    plan = plan_memory(QWEN3_VL_4B, replace(settings, kv_cache_dtype="auto"), card=card)
+    assert "--kv-cache-dtype" not in {change.flag for change in plan.changes}
+    plan = plan_memory(
+        QWEN3_VL_4B, replace(settings, kv_cache_dtype="auto"), card=make_card("RTX 4090", 24.0)
+    )
+    assert "--kv-cache-dtype" in {change.flag for change in plan.changes}
+
+
 def test_a_server_of_text_alone_loads_no_vision_tower() -> None:
     """415,347,712 parameters of the 4B; nobody has measured such a start."""
     for version in ("0.11.0", "0.32.0"):

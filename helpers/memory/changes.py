@@ -100,7 +100,7 @@ def _list_gpu_changes(layout: Layout) -> Iterator[tuple[Settings, Change]]:
         yield again, Change("--limit-mm-per-prompt.video", "0", "no clips")
     if start.dtype == "float32":
         yield _change(layout, "--dtype", "bfloat16", "rounded numbers")
-    if settings.kv_cache_dtype == "auto":
+    if settings.kv_cache_dtype == "auto" and start.has_fp8_cache:
         yield _change(layout, "--kv-cache-dtype", "fp8", "keys and values rounded to one byte")
     if not (settings.quantization or start.shapes.quantization):
         yield _change(layout, "--quantization", "fp8", "weights rounded to one byte")

@@ -258,6 +258,15 @@ class Start:
         return max(min(self.card.free, self.total) - round(CONTEXT * GIB), 0)
 
     @property
+    def has_fp8_cache(self) -> bool:
+        """Whether this version has an FP8 KV cache here: 0.11 from compute capability 8.9 on.
+
+        Below, its Triton kernel meets "type fp8e4nv not supported" (platforms/cuda.py,
+        v1/attention/backends/triton_attn.py).
+        """
+        return self.engine.name != "0.11" or self.card.capability >= (8, 9)
+
+    @property
     def blind(self) -> bool:
         """Whether the server takes neither pictures nor clips."""
         limits = self.settings.limit_mm_per_prompt
@@ -413,8 +422,9 @@ def _find_troubles(start: Start) -> list[str]:
         troubles.append(f"quantization {settings.quantization!r}: the planner knows fp8 alone.")
     if settings.kv_cache_dtype not in KV_TYPES:
         troubles.append(f"kv_cache_dtype {settings.kv_cache_dtype!r}: auto or fp8 are planned.")
-    elif settings.kv_cache_dtype != "auto" and start.on_cpu and start.engine.name == "0.11":
-        troubles.append("vLLM 0.11.0 refuses an FP8 KV cache on a CPU; leave it at auto.")
+    elif settings.kv_cache_dtype != "auto" and not start.has_fp8_cache:
+        where = "a CPU" if start.on_cpu else f"{start.card.name} (compute capability below 8.9)"
+        troubles.append(f"vLLM 0.11.0 refuses an FP8 KV cache on {where}; leave it at auto.")
     if start.on_cpu and settings.cpu_space is None and start.engine.name != "0.11":
         troubles.append(
             f"vLLM {start.version} sizes the KV cache from the machine's memory when "
