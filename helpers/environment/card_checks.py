@@ -151,8 +151,6 @@ def check_free_memory(
     where the driver does not say how much that is, there is nothing to check.
     """
     what, held = "VRAM free for the course", {p.pid: p.memory for p in card.programs}
-    if own and not any(held.get(pid) for pid in own):
-        return Check(what, "held by the course's own server", "no other program in the way")
     free = card.free + sum(held.get(pid) or 0 for pid in own)
     least = (smallest or count_smallest()) / (card.total - CUDA_HIDES * GIB)
     enough = min(math.ceil(least * 100) / 100, LARGEST_SHARE) * card.total + GIB
@@ -160,6 +158,8 @@ def check_free_memory(
     found, expected = f"{free / GIB:.1f} GiB", f"≥ {needed / GIB:.1f} GiB"
     if free >= needed:
         return Check(what, found, expected)
+    if own and not any(held.get(pid) for pid in own):
+        return Check(what, f"{found} beside the course's own server", expected)
     others = [_describe_program(p) for p in card.programs if p.pid not in own]
     way_out = f"End what else uses the card: {', '.join(others) or 'the driver does not say what'}"
     if free >= enough:
