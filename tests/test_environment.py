@@ -524,11 +524,17 @@ def test_what_is_free_is_enough_for_the_share_that_the_course_takes(
     share = memory_share(card)
     settings = Settings(**arguments | {"gpu_memory_utilization": share})
     planned = plan_memory(QWEN3_VL_4B, settings, card=card, version="0.11.0")
-    smallest = card_checks.count_smallest(
-        arguments.get("max_num_seqs", card_checks.REQUESTS), arguments["max_model_len"]
-    )
+    smallest = card_checks.count_asked(arguments)
     check = card_checks.check_free_memory(card, share, set(), smallest)
     assert (check.state, planned.starts) == (state, state == "ok")
+
+
+def test_the_profile_of_a_small_card_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = make_card("RTX 5080", 15.92)
+    monkeypatch.setenv("COURSE_PLACE", "gpu")
+    monkeypatch.setattr(places, "read_nvidia", lambda: Nvidia(card=small))
+    check = card_checks.check_budget(small, 0.9, places.find_place().engine_arguments())
+    assert (check.state, check.found) == ("ok", "0.9 of it, 13.9 GiB")
 
 
 def test_a_share_that_asks_for_more_than_is_free() -> None:

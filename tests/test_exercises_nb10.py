@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,13 +11,21 @@ from helpers.exercises import nb10
 from tests.exercise_cases import all_get, hold_answers
 
 
-def find_by_quantile(levels: list, most: float) -> int | None:
-    kept = [
-        level.at_once
-        for level in levels
-        if len(level.good) == len(level.timings) and level.quantile("ttft", 0.95) <= most
-    ]
-    return max(kept, default=None)
+def find_by(share: float) -> Callable[[list, float], int | None]:
+    """A function that holds this quantile of the TTFTs against the limit."""
+
+    def find(levels: list, most: float) -> int | None:
+        kept = [
+            level.at_once
+            for level in levels
+            if len(level.good) == len(level.timings) and level.quantile("ttft", share) <= most
+        ]
+        return max(kept, default=None)
+
+    return find
+
+
+find_by_quantile, use_ninetieth, use_worst = map(find_by, (0.95, 0.9, 1))
 
 
 def find_by_hand(levels: list, most: float) -> int | None:
@@ -32,15 +41,6 @@ def find_by_hand(levels: list, most: float) -> int | None:
 
 def use_median(levels: list, most: float) -> int | None:
     good = [level.at_once for level in levels if level.quantile("ttft", 0.5) <= most]
-    return max(good, default=None)
-
-
-def use_worst(levels: list, most: float) -> int | None:
-    good = [
-        level.at_once
-        for level in levels
-        if len(level.good) == len(level.timings) and level.quantile("ttft", 1) <= most
-    ]
     return max(good, default=None)
 
 
@@ -71,15 +71,6 @@ def take_the_last(levels: list, most: float) -> int | None:
 
 def demand_one(levels: list, most: float) -> int:
     return max(level.at_once for level in levels if find_by_quantile([level], most))
-
-
-def use_ninetieth(levels: list, most: float) -> int | None:
-    kept = [
-        level.at_once
-        for level in levels
-        if len(level.good) == len(level.timings) and level.quantile("ttft", 0.9) <= most
-    ]
-    return max(kept, default=None)
 
 
 def stop_at_the_first(levels: list, most: float) -> int | None:

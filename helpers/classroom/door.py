@@ -402,28 +402,23 @@ class Door:
         """Start nginx again if it has ended."""
         if self._process is not None and self._process.poll() is not None:
             print(f"nginx ended (status {self._process.returncode}) and is started again.")
-            self._end_workers()
+            self._kill_group()
             self.open()
 
-    def _end_workers(self) -> None:
-        """Those of an nginx that was killed hold the port and the keys; they are in its group."""
+    def _kill_group(self) -> None:
+        """What is left of nginx; the workers of one that was killed hold the port and the keys."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """End nginx and remove the keys; the log of the seats stays."""
         with hold_signals():
-            if self._process is not None and self._process.poll() is None:
+            if self._process is not None:
                 self._process.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(STOP)
-                if self._process.poll() is None:
-                    for one in psutil.Process(self._process.pid).children(recursive=True):
-                        one.kill()
-                    self._process.kill()
-                    self._process.wait()
-            if self._process is not None:
-                self._end_workers()
+                self._kill_group()
+                self._process.wait()
             self._process = None
             if self._lock is not None:
                 self._configuration.unlink(missing_ok=True)
@@ -449,6 +444,8 @@ class Door:
                     f"Another class of this folder has port {self.listener.port}, on whatever "
                     "address: take another with --port."
                 ) from None
+            except OSError:
+                pass  # a network disk may have no locks
             self._lock = lock
             for old in (self._configuration, self.log, self.folder / "errors.log"):
                 old.unlink(missing_ok=True)

@@ -28,7 +28,8 @@ VOCABULARY = 151_936
 TOKEN_BYTES = 147_456  # KV cache
 REQUESTS, LENGTH = 256, 16_384  # vLLM's default below 70 GiB, and the course's --max-model-len
 # Flags that change these terms.
-OTHER_TERMS = {"kv_cache_dtype", "quantization", "max_num_batched_tokens", "tensor_parallel_size"}
+OTHER_TERMS = {"kv_cache_dtype", "quantization", "tensor_parallel_size"}
+BATCH = 2048  # tokens a step: what a server takes below 70 GiB, and what is counted here
 LIMITS, NO_CLIPS = "limit_mm_per_prompt", r'video": 0\b'
 CUDA_HIDES = 0.47  # GiB of the driver's total that CUDA does not show
 LARGEST_SHARE = 0.90  # the most that the course asks for by itself
@@ -113,25 +114,34 @@ def check_idle_card(nvidia: Nvidia) -> Check:
     return Check("card", nvidia.trouble, "none needed: place cpu", state, way_out)
 
 
-def check_budget(card: Card, share: float, arguments: Mapping[str, object]) -> Check:
-    """Does vLLM's `share` of the empty card hold the 4B and one longest request?
+def count_asked(arguments: Mapping[str, object]) -> float | None:
+    """Bytes that vLLM 0.11.0 must be given for a place's `engine_arguments()`.
 
-    `arguments` are the place's `engine_arguments()`. Flags that change the terms (FP8, no clips,
-    a length such as "8K") are left to notebook 08's planner.
+    None where flags change the terms (FP8, no clips, a length such as "8K"): those are left to
+    notebook 08's planner.
     """
-    what = "VRAM for the flags"
     length, requests = arguments.get("max_model_len"), arguments.get("max_num_seqs", REQUESTS)
     limits = {name: value for name, value in arguments.items() if name.startswith(LIMITS)}
     if (
         OTHER_TERMS & arguments.keys()
+        or arguments.get("max_num_batched_tokens", BATCH) != BATCH
         or re.search(NO_CLIPS, json.dumps(limits))
         or {type(length), type(requests)} != {int}
     ):
+        return None
+    return count_smallest(requests, length)
+
+
+def check_budget(card: Card, share: float, arguments: Mapping[str, object]) -> Check:
+    """Does vLLM's `share` of the empty card hold the 4B and one longest request?"""
+    what, needed = "VRAM for the flags", count_asked(arguments)
+    if needed is None:
         return Check(what, "own flags, not counted", "notebook 08 counts")
-    budget, needed = share * (card.total - CUDA_HIDES * GIB), count_smallest(requests, length)
+    budget = share * (card.total - CUDA_HIDES * GIB)
     found, expected = f"{share:g} of it, {budget / GIB:.1f} GiB", f"≥ {needed / GIB:.1f} GiB"
     if budget >= needed:
         return Check(what, found, expected)
+    length, requests = arguments["max_model_len"], arguments.get("max_num_seqs", REQUESTS)
     less = SMALL_FLAGS if length > 8192 or requests > 32 else "--max-model-len 4096"
     way_out = (
         f"With these flags vLLM 0.11.0 has no room for one request of {length:,} tokens: start "

@@ -99,11 +99,12 @@ def _check_found_card(place: Place, nvidia: Nvidia, torch: Torch, share: float) 
     if card is None:
         return []
     checks, own = card_checks.check_other_cards(nvidia), find_own_pids()
+    arguments = place.engine_arguments()
     if card.total >= MIN_CARD * GIB and place.model_path == MODELS / MODEL_ID:
         asked = share if UTILIZATION in _read_own_flags() else card_checks.LARGEST_SHARE
-        checks += [card_checks.check_budget(card, asked, place.engine_arguments())]
+        checks += [card_checks.check_budget(card, asked, arguments)]
     checks += [
-        card_checks.check_free_memory(card, share, own, _count_smallest(place)),
+        card_checks.check_free_memory(card, share, own, card_checks.count_asked(arguments)),
         card_checks.check_neighbours(card, own),
         card_checks.check_kernels(card, torch),
     ]
@@ -113,16 +114,6 @@ def _check_found_card(place: Place, nvidia: Nvidia, torch: Torch, share: float) 
     if card.capability >= (10, 0):
         checks += [card_checks.check_kernel_cache(card, os.environ | place.env)]
     return checks
-
-
-def _count_smallest(place: Place) -> float | None:
-    """Bytes that the place's flags need at least; None where they are not plain numbers."""
-    arguments = place.engine_arguments()
-    length = arguments.get("max_model_len")
-    requests = arguments.get("max_num_seqs", card_checks.REQUESTS)
-    if {type(length), type(requests)} != {int}:
-        return None
-    return card_checks.count_smallest(requests, length)
 
 
 def _check_cpu(place: Place) -> list[Check]:

@@ -31,7 +31,7 @@ import httpx
 
 from helpers.card import read_nvidia
 from helpers.errors import CourseError
-from helpers.places import Place, find_place, renew_share
+from helpers.places import SHARE, Place, find_place, renew_share
 from helpers.server import records as server_records
 from helpers.server.cells import explain_in_cells
 from helpers.server.log import explain_wait, find_cause
@@ -469,9 +469,9 @@ def _clean_up(record: Record, *, leave_word: bool = True) -> str | None:
 
 def _without_share(command: list[str]) -> list[str]:
     """The command without the place's own --gpu-memory-utilization and its value."""
-    if "--gpu-memory-utilization" not in command:
+    if SHARE not in command:
         return command
-    at = command.index("--gpu-memory-utilization")
+    at = command.index(SHARE)
     return command[:at] + command[at + 2 :]
 
 
