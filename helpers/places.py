@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -278,7 +279,7 @@ def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
         *(Flag(*words) for words in versions.list_serve_flags()),
         *_extra_flags(),
     )
-    profile["env"] |= versions.list_environment(name)
+    profile["env"] |= versions.list_environment(name, text_alone=_is_text_alone(flags))
     profile["env"]["VLLM_MEDIA_URL_ALLOW_REDIRECTS"] = "0"  # a URL leads where it says, or nowhere
     if os.environ.get("VLLM_API_KEY"):
         profile["env"]["VLLM_API_KEY"] = ""  # clients of this machine send none
@@ -389,6 +390,12 @@ def _extra_flags() -> tuple[Flag, ...]:
         else:
             raise PlaceError(f"COURSE_SERVE_FLAGS has {word!r} where a --flag should be.")
     return tuple(flags)
+
+
+def _is_text_alone(flags: Iterable[Flag]) -> bool:
+    """Whether the server lets in neither pictures nor clips; the last flag counts."""
+    limits = [read_value(flag.value) for flag in flags if flag.name == "--limit-mm-per-prompt"]
+    return bool(limits) and limits[-1] == {"image": 0, "video": 0}
 
 
 def check_flag(name: str) -> None:

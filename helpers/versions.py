@@ -102,8 +102,10 @@ def list_serve_flags() -> tuple[tuple[str, str | None, str], ...]:
     )
 
 
-def list_environment(place: str) -> dict[str, str]:
+def list_environment(place: str, text_alone: bool = False) -> dict[str, str]:
     """Further environment variables for vLLM in a place ("gpu" or "cpu").
+
+    `text_alone`: the server takes neither pictures nor clips.
 
     0.11 on a CPU: IPEX 2.8's kernel for one token of many sequences. As soon as four or more that
     lead the batch share their first block, which prefix caching makes of a common beginning of 128
@@ -113,7 +115,8 @@ def list_environment(place: str) -> dict[str, str]:
 
     All but the reference: a cache of its own. Two versions that share ~/.cache/vllm undo each
     other's notes on the models: 10 to 20 s more at each start after a change (measured with 0.11.0
-    and 0.32.0).
+    and 0.32.0). A server of text alone has another: 0.32 finds compiled code by a key without
+    --limit-mm-per-prompt, takes that of a server with pictures, and dies of it (H200).
 
     All but the reference on a card: vLLM's own sampler, unless you set the variable. FlashInfer's,
     which 0.32 would take, comes as source; it is compiled while the engine starts, and nothing
@@ -121,8 +124,8 @@ def list_environment(place: str) -> dict[str, str]:
     """
     if find_stack() is REFERENCE:
         return {"PAGED_ATTENTION_SINGLE_QUERY_KERNEL": "1"} if place == "cpu" else {}
-    version = ".".join(map(str, read_engine_version()))
-    cache = {"VLLM_CACHE_ROOT": str(Path.home() / ".cache" / f"vllm-{version}")}
+    folder = "vllm-" + ".".join(map(str, read_engine_version())) + "-text" * text_alone
+    cache = {"VLLM_CACHE_ROOT": str(Path.home() / ".cache" / folder)}
     if place == "cpu":
         return cache
     return cache | {SAMPLER: os.environ.get(SAMPLER, "").strip() or "0"}

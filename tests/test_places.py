@@ -290,6 +290,29 @@ def test_the_server_asks_for_no_key_and_has_what_its_version_needs(
     assert versions.list_environment("cpu").items() <= env.items()
 
 
+@pytest.mark.parametrize(
+    ("limits", "alone"),
+    [
+        ("", False),
+        ('{"image": 0, "video": 0}', True),
+        ('{"image": 1, "video": 0}', False),
+        ('{"image": {"count": 1}}', False),
+        ("nonsense", False),
+    ],
+)
+def test_a_server_of_text_alone_has_its_own_cache(
+    monkeypatch: pytest.MonkeyPatch, limits: str, alone: bool
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(
+        versions, "list_environment", lambda name, text_alone: asked.append(text_alone) or {}
+    )
+    flags = f"--limit-mm-per-prompt '{limits}'" if limits else ""
+    monkeypatch.setenv("COURSE_SERVE_FLAGS", flags)
+    find_place()
+    assert asked == [alone]
+
+
 def test_the_first_card_is_the_one_that_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """NVML counts cards by their slot; CUDA does so only when it is told to."""
     monkeypatch.setenv("COURSE_PLACE", "gpu")

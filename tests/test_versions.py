@@ -47,5 +47,8 @@ def test_the_stack_follows_the_installed_vllm(
     in_cpu, in_gpu = (versions.list_environment(place) for place in ("cpu", "gpu"))
     assert {k: Path(v).name for k, v in in_cpu.items()} == settings
     assert in_gpu == ({} if stack is REFERENCE else in_cpu | {versions.SAMPLER: "0"})
+    text = versions.list_environment("gpu", text_alone=True)
+    roots = [env.get("VLLM_CACHE_ROOT", "") for env in (in_gpu, text)]
+    assert roots[1] == (roots[0] and f"{roots[0]}-text")  # else 0.32 dies of the other's code
     monkeypatch.setenv(versions.SAMPLER, "1")
     assert stack is REFERENCE or versions.list_environment("gpu")[versions.SAMPLER] == "1"

@@ -622,6 +622,14 @@ RULES = (
         "(`sudo apt install build-essential`, or `apt-file search {file}`).",
         ("/tmp/x.cpp:3:10: fatal error: omp.h: No such file or directory",),
     ),
+    Rule(
+        r"'NoneType' object has no attribute 'size'",
+        "vLLM took compiled code of another start from its cache: with pictures and without "
+        "(--limit-mm-per-prompt) 0.32 looks for it under one name. Let VLLM_CACHE_ROOT name a new "
+        "folder for this start; with the flag in COURSE_SERVE_FLAGS the course does.",
+        ("AttributeError: 'NoneType' object has no attribute 'size'",),
+        MEASURING,
+    ),
     # Weights and files of the model
     Rule(
         r"PytorchStreamReader failed|JSONDecodeError|EOFError|UnpicklingError",
