@@ -487,6 +487,10 @@ def test_tls_with_a_certificate_and_with_the_wrong_key(
     (certificate, key_file), (_, other) = made
     words = f"openssl pkey -aes256 -passout pass:abcd -in {key_file} -out {tmp_path}/locked.pem"
     subprocess.run(words.split(), check=True, capture_output=True)
+    with pytest.raises(CourseError, match="at --address localhost: Hostname mismatch"):
+        check_listener("localhost", find_free_port(), certificate, key_file)
+    with pytest.raises(CourseError, match=r"at --address 127\.0\.0\.2: IP address mismatch"):
+        check_listener("127.0.0.2", find_free_port(), certificate, key_file)
     listener = check_listener("127.0.0.1", find_free_port(), certificate, key_file)
     learners = make_seats(1)
     with Server(cpu_place), Door(listener, learners, cpu_place.port, "EMPTY"):

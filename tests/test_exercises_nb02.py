@@ -32,6 +32,7 @@ RIGHT = {
     nb02.check_flags: [
         '--port 9000 --max-model-len 8192 --limit-mm-per-prompt \'{"image": 2, "video": 0}\'',
         ["--limit-mm-per-prompt", '{"video":0,"image":2}', "--port=9000", "--max_model_len=8192"],
+        [*FLAGS, '{"image": {"count": 2, "width": 512}, "video": 0}'],
         [
             *("--port", 9000, "--max-model-len", 8192),
             *("--limit-mm-per-prompt.image", "2", "--limit-mm-per-prompt.video", "0"),

@@ -278,12 +278,15 @@ def test_a_folder_of_all_sorts(
     first, line = pick("Ask about a folder").code, 'Image.new("RGB", (320, 320), "red")'
     code = re.sub(r"(?m)^FOLDER = .*\n.*\n", 'FOLDER = Path(".")\n', first)
     assert line in first and line not in code
+    env = shared_environment
     for answered in (5, 0):
-        done = run(code, bare_python, empty_folder, shared_environment)
+        done = run(code, bare_python, empty_folder, env)
         assert done.returncode == 1 and "The next run asks these again." in done.stderr
         assert done.stderr.count("has no answer: ") == 2 and "none.png" in done.stderr
         assert len(re.findall("(?i): .*blue", done.stdout)) == answered
     assert (empty_folder / os.fsdecode(b"caf\xe9.bmp.txt")).read_text()
+    done = run(code.replace('Path(".")', 'Path("mistyped")'), bare_python, empty_folder, env)
+    assert done.returncode == 1 and "No such file" in done.stderr and "mistyped" in done.stderr
 
 
 @pytest.mark.parametrize("commands", CURL, ids=["question", "picture"])

@@ -132,6 +132,8 @@ def check_listener(
             probe.bind(place)
         except OSError as error:
             raise ClassError(_explain_bind(error, name, port)) from None
+    if certificate:
+        check_name(name, certificate, key_file)
     return Listener(name, place[0], port, certificate, key_file)
 
 
@@ -154,6 +156,29 @@ def check_certificate(certificate: Path | None, key_file: Path | None) -> None:
         raise ClassError(
             f"{certificate} and {key_file} cannot be used ({words}): nginx takes a certificate and "
             "its own private key, both as PEM, the key without a passphrase."
+        ) from None
+
+
+def check_name(name: str, certificate: Path, key_file: Path) -> None:
+    """Raise `ClassError` for a certificate that no seat would accept at this address.
+
+    A handshake in memory, by a client that trusts the certificate: its names and its dates remain.
+    """
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    server.load_cert_chain(certificate, key_file, password="")
+    client.load_verify_locations(certificate)
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    seat = client.wrap_bio(back, there, server_hostname=name.partition("%")[0])
+    try:
+        for end in (seat, server.wrap_bio(there, back, server_side=True), seat):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        reason = error.verify_message.rstrip(".")
+        raise ClassError(
+            f"No seat would accept {certificate} at --address {name}: {reason}. Give the name or "
+            "address that it was made for (its subjectAltName), or a certificate for this one."
         ) from None
 
 

@@ -103,4 +103,8 @@ def _read_limits(given: dict[str, str | None]) -> dict[str, object]:
         limits = None
     if not isinstance(limits, dict):
         raise ValueError(f'{show(text)} is not JSON. It looks like {{"image": 1}}, in one word.')
-    return limits | parts
+    counts = {  # 0.32 also takes {"image": {"count": 2}}
+        kind: value.get("count") if isinstance(value, dict) else value
+        for kind, value in limits.items()
+    }
+    return counts | parts
