@@ -138,9 +138,10 @@ class Place:
 
 
 # What a request may hold, which files it may name, and who may send one.
+LIMIT = "--limit-mm-per-prompt"
 LIMITS = (
     Flag(
-        "--limit-mm-per-prompt",
+        LIMIT,
         '{"image": 4, "video": 1}',
         "At most so many pictures and clips in one request. vLLM sets memory aside for one of the "
         "costliest kind; in 0.11 a kind set to 0 costs none.",
@@ -268,7 +269,7 @@ def _local(name: str, reason: str, url: str, card: Card | None) -> Place:
         profile["model_path"] = read_folder("COURSE_MODEL", ROOT)
         profile["served_model_name"] = profile["model_path"].name
         profile["note"] = f"The replies come from {profile['model_path'].name} (COURSE_MODEL)."
-    flags = (
+    flags = _join_limits(
         Flag("--served-model-name", profile["served_model_name"], "The name clients ask for."),
         Flag("--host", "127.0.0.1", "This machine only; vLLM's default listens on every network."),
         Flag("--port", str(port), "Where it listens; vLLM's default is 8000."),
@@ -384,7 +385,8 @@ def _extra_flags() -> tuple[Flag, ...]:
         if word.startswith("--"):
             name, _, value = word.partition("=")
             check_flag(name)
-            flags.append(Flag(name, value or None, "From COURSE_SERVE_FLAGS."))
+            words = name.replace("_", "-"), value or None
+            flags.append(Flag(*words, "From COURSE_SERVE_FLAGS."))
         elif flags and flags[-1].value is None:
             flags[-1] = Flag(flags[-1].name, word, flags[-1].why)
         else:
@@ -392,10 +394,32 @@ def _extra_flags() -> tuple[Flag, ...]:
     return tuple(flags)
 
 
+def _join_limits(*flags: Flag) -> tuple[Flag, ...]:
+    """The flags with those such as `--limit-mm-per-prompt.video 0` as one with all limits.
+
+    vLLM reads what has dots as a last flag of its own, which says nothing of the other kinds: they
+    would be without a limit, where ours had one.
+    """
+    kinds = {f"{LIMIT}.{kind}": kind for kind in ("image", "video")}
+    parts = {kinds[f.name]: read_value(f.value) for f in flags if f.name in kinds}
+    others = tuple(flag for flag in flags if flag.name not in kinds)
+    if not parts:
+        return others
+    limits = json.dumps(_read_limits(others) | parts)
+    return (*others, Flag(LIMIT, limits, "From COURSE_SERVE_FLAGS."))
+
+
+def _read_limits(flags: Iterable[Flag]) -> dict[str, object]:
+    """What the last flag of limits says, {} where it is no mapping."""
+    given = [read_value(flag.value) for flag in flags if flag.name == LIMIT]
+    return given[-1] if given and isinstance(given[-1], dict) else {}
+
+
 def _is_text_alone(flags: Iterable[Flag]) -> bool:
-    """Whether the server lets in neither pictures nor clips; the last flag counts."""
-    limits = [read_value(flag.value) for flag in flags if flag.name == "--limit-mm-per-prompt"]
-    return bool(limits) and limits[-1] == {"image": 0, "video": 0}
+    """Whether the server lets in neither pictures nor clips."""
+    limits = _read_limits(flags)
+    counts = [limits.get(kind) for kind in ("image", "video")]
+    return [one.get("count") if isinstance(one, dict) else one for one in counts] == [0, 0]
 
 
 def check_flag(name: str) -> None:

@@ -113,10 +113,11 @@ def list_environment(place: str, text_alone: bool = False) -> dict[str, str]:
     request without a sliding window ("Sliding window unsupported"): the engine dies. 1 keeps it to
     its other kernel, flash decoding, and prefix caching stays on.
 
-    All but the reference: a cache of its own. Two versions that share ~/.cache/vllm undo each
-    other's notes on the models: 10 to 20 s more at each start after a change (measured with 0.11.0
-    and 0.32.0). A server of text alone has another: 0.32 finds compiled code by a key without
-    --limit-mm-per-prompt, takes that of a server with pictures, and dies of it (H200).
+    All but the reference: a cache of its own, unless VLLM_CACHE_ROOT names one. Two versions that
+    share ~/.cache/vllm undo each other's notes on the models: 10 to 20 s more at each start after a
+    change (measured with 0.11.0 and 0.32.0). A server of text alone has another: 0.32 finds
+    compiled code by a key without --limit-mm-per-prompt, takes that of a server with pictures, and
+    dies of it (H200).
 
     All but the reference on a card: vLLM's own sampler, unless you set the variable. FlashInfer's,
     which 0.32 would take, comes as source; it is compiled while the engine starts, and nothing
@@ -124,8 +125,9 @@ def list_environment(place: str, text_alone: bool = False) -> dict[str, str]:
     """
     if find_stack() is REFERENCE:
         return {"PAGED_ATTENTION_SINGLE_QUERY_KERNEL": "1"} if place == "cpu" else {}
-    folder = "vllm-" + ".".join(map(str, read_engine_version())) + "-text" * text_alone
-    cache = {"VLLM_CACHE_ROOT": str(Path.home() / ".cache" / folder)}
+    folder = "vllm-" + ".".join(map(str, read_engine_version()))
+    root = os.environ.get("VLLM_CACHE_ROOT") or str(Path.home() / ".cache" / folder)
+    cache = {"VLLM_CACHE_ROOT": root.removesuffix("-text") + "-text" * text_alone}
     if place == "cpu":
         return cache
     return cache | {SAMPLER: os.environ.get(SAMPLER, "").strip() or "0"}

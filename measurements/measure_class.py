@@ -59,7 +59,7 @@ def describe(base_url: str, model: str, flags: str) -> dict[str, str]:
         model += " shapes, random weights"
     same = {"machine": card.name if card else "CPU", "model": model}
     return same | {
-        "vllm": version.partition("+")[0],
+        "vllm": version.partition("+")[0].removesuffix(".post2"),
         "flags": shlex.join(shlex.split(flags)),
         "date": date.today().isoformat(),
         "source": "measure_class.py",

@@ -68,6 +68,10 @@ WRONG = {
             "two pictures and no clip",
         ),
         ([*FLAGS, '{"image": 2, "video": false}'], "two pictures and no clip"),
+        (  # vLLM forgets the JSON beside what has dots
+            [*FLAGS, '{"image": 2, "video": 1}', "--limit-mm-per-prompt.video", "0"],
+            "two pictures and no clip",
+        ),
         ([*FLAGS, '{"image": "2", "video": 0}'], "two pictures and no clip"),
         ([*FLAGS, "[2, 0]"], "not JSON"),
         (list(FLAGS), "--limit-mm-per-prompt has no value"),

@@ -22,6 +22,8 @@ import pytest
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
 
 from helpers.places import MEASUREMENTS
+from helpers.server import Server
+from measurements.compare_versions import compare, find_listener
 from measurements.load_client import WANTED, find_cells, make_client, run
 from tests.conftest import ROOT
 
@@ -345,6 +347,18 @@ def test_no_cell_takes_the_name_of_a_function(notebook: str) -> None:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     ]
     assert not made & {node.id for node in names}
+
+
+@pytest.mark.slow
+def test_the_loads_that_compare_two_versions(shared_server: Server) -> None:
+    figures = compare(
+        shared_server.place.base_url, shared_server.model, {"make_text": (1, 2)}, at_once=4
+    )
+    levels = [(at_once, metric) for _, _, at_once, metric, *_ in figures]
+    assert [*dict.fromkeys(at_once for at_once, _ in levels)] == [1, 2, 4]
+    assert levels[-1] == (4, "HTTP's process, a request") and len(levels) == 9
+    assert all(value >= 0 for *_, value, _ in figures)
+    assert find_listener("http://127.0.0.1:9/v1") is None
 
 
 def test_the_table_of_gpu_figures_says_whose_each_is() -> None:

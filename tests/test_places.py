@@ -291,26 +291,38 @@ def test_the_server_asks_for_no_key_and_has_what_its_version_needs(
 
 
 @pytest.mark.parametrize(
-    ("limits", "alone"),
+    ("flags", "limits", "alone"),
     [
-        ("", False),
-        ('{"image": 0, "video": 0}', True),
-        ('{"image": 1, "video": 0}', False),
-        ('{"image": {"count": 1}}', False),
-        ("nonsense", False),
+        ("", {"image": 4, "video": 1}, False),
+        ('--limit-mm-per-prompt \'{"image": 0, "video": 0}\'', {"image": 0, "video": 0}, True),
+        ('--limit_mm_per_prompt=\'{"image": 1, "video": 0}\'', {"image": 1, "video": 0}, False),
+        ("--limit-mm-per-prompt.video 0", {"image": 4, "video": 0}, False),
+        (
+            "--limit-mm-per-prompt.image 0 --limit_mm_per_prompt.video=0",
+            {"image": 0, "video": 0},
+            True,
+        ),
+        (
+            '--limit-mm-per-prompt \'{"image": {"count": 0}, "video": 0}\'',
+            {"image": {"count": 0}, "video": 0},
+            True,
+        ),
+        ("--limit-mm-per-prompt nonsense", "nonsense", False),
+        ("--limit-mm-per-prompt", True, False),
     ],
 )
-def test_a_server_of_text_alone_has_its_own_cache(
-    monkeypatch: pytest.MonkeyPatch, limits: str, alone: bool
+def test_limits_and_the_cache_of_a_server_of_text_alone(
+    monkeypatch: pytest.MonkeyPatch, flags: str, limits: object, alone: bool
 ) -> None:
+    """What has dots changes one limit (vLLM alone would forget the others)."""
     asked: list[bool] = []
     monkeypatch.setattr(
         versions, "list_environment", lambda name, text_alone: asked.append(text_alone) or {}
     )
-    flags = f"--limit-mm-per-prompt '{limits}'" if limits else ""
     monkeypatch.setenv("COURSE_SERVE_FLAGS", flags)
-    find_place()
-    assert asked == [alone]
+    arguments = find_place().engine_arguments()
+    assert arguments["limit_mm_per_prompt"] == limits and asked == [alone]
+    assert not any("." in name for name in arguments)
 
 
 def test_the_first_card_is_the_one_that_was_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,7 @@ def failed_log(words: str, prefix: str = PREFIXES["engine"], stage: str = "") ->
 # Frames of tracebacks and a line of a start, which some rules ask for.
 CONTEXT = (
     '  File "/env/transformers/models/auto/tokenization_auto.py", line 1, in from_pretrained\n'
+    '  File "/env/torch/_dynamo/aot_compile.py", line 244, in __call__\n'
     "(APIServer pid=11) INFO 11-27 22:42:58 [api_server.py:1839] vLLM API server version 0.11.0\n"
     '  File "/env/vllm/lora/layers/base.py", line 1, in f\n'
     '  File "/env/vllm/v1/structured_output/backend_xgrammar.py", line 103, in compile_grammar\n'

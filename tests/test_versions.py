@@ -41,7 +41,8 @@ def test_the_stack_follows_the_installed_vllm(
         return installed[name]
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    monkeypatch.delenv(versions.SAMPLER, raising=False)
+    for name in (versions.SAMPLER, "VLLM_CACHE_ROOT"):
+        monkeypatch.delenv(name, raising=False)
     assert find_stack() is stack
     assert [name for name, _, _ in versions.list_serve_flags()] == flags
     in_cpu, in_gpu = (versions.list_environment(place) for place in ("cpu", "gpu"))
@@ -50,5 +51,8 @@ def test_the_stack_follows_the_installed_vllm(
     text = versions.list_environment("gpu", text_alone=True)
     roots = [env.get("VLLM_CACHE_ROOT", "") for env in (in_gpu, text)]
     assert roots[1] == (roots[0] and f"{roots[0]}-text")  # else 0.32 dies of the other's code
+    monkeypatch.setenv("VLLM_CACHE_ROOT", "/elsewhere")
+    named = versions.list_environment("gpu", text_alone=True)
+    assert stack is REFERENCE or named["VLLM_CACHE_ROOT"] == "/elsewhere-text"
     monkeypatch.setenv(versions.SAMPLER, "1")
     assert stack is REFERENCE or versions.list_environment("gpu")[versions.SAMPLER] == "1"

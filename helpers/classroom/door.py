@@ -168,17 +168,18 @@ def check_name(name: str, certificate: Path, key_file: Path) -> None:
     server.load_cert_chain(certificate, key_file, password="")
     client.load_verify_locations(certificate)
     client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    client.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Python 3.13's own, which older seats lack
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     seat = client.wrap_bio(back, there, server_hostname=name.partition("%")[0])
     try:
         for end in (seat, server.wrap_bio(there, back, server_side=True), seat):
             with contextlib.suppress(ssl.SSLWantReadError):
                 end.do_handshake()
-    except ssl.SSLCertVerificationError as error:
-        reason = error.verify_message.rstrip(".")
+    except ssl.SSLError as error:
+        reason = getattr(error, "verify_message", "") or str(error.reason).replace("_", " ").lower()
         raise ClassError(
-            f"No seat would accept {certificate} at --address {name}: {reason}. Give the name or "
-            "address that it was made for (its subjectAltName), or a certificate for this one."
+            f"No seat would accept {certificate} at --address {name}: {reason.rstrip('.')}. It has "
+            "to be valid today, for this name or address (its subjectAltName)."
         ) from None
 
 

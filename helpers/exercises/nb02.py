@@ -86,7 +86,10 @@ def _says(way: str, answer: object) -> bool:
 
 
 def _read_limits(given: dict[str, str | None]) -> dict[str, object]:
-    """The limits as JSON or as `--limit-mm-per-prompt.image 2`; raises ValueError without any."""
+    """The limits as JSON or as `--limit-mm-per-prompt.image 2`; raises ValueError without any.
+
+    Where both are given, vLLM takes what has dots and forgets the JSON.
+    """
     parts = {
         kind: read_whole(LIMIT_FLAG, given[f"{LIMIT_FLAG}.{kind}"])
         for kind in LIMITS
@@ -95,7 +98,7 @@ def _read_limits(given: dict[str, str | None]) -> dict[str, object]:
     text = given.get(LIMIT_FLAG)
     if text is None and not parts:
         raise ValueError(f"{LIMIT_FLAG} is missing: it says how many pictures and clips.")
-    if text is None:
+    if parts:
         return parts
     try:
         limits = json.loads(text)
@@ -103,8 +106,7 @@ def _read_limits(given: dict[str, str | None]) -> dict[str, object]:
         limits = None
     if not isinstance(limits, dict):
         raise ValueError(f'{show(text)} is not JSON. It looks like {{"image": 1}}, in one word.')
-    counts = {  # 0.32 also takes {"image": {"count": 2}}
+    return {  # 0.32 also takes {"image": {"count": 2}}
         kind: value.get("count") if isinstance(value, dict) else value
         for kind, value in limits.items()
     }
-    return counts | parts

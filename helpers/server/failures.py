@@ -626,15 +626,17 @@ RULES = (
         r"'NoneType' object has no attribute 'size'",
         "vLLM took compiled code of another start from its cache: with pictures and without "
         "(--limit-mm-per-prompt) 0.32 looks for it under one name. Let VLLM_CACHE_ROOT name a new "
-        "folder for this start; with the flag in COURSE_SERVE_FLAGS the course does.",
+        "folder for this start.",
         ("AttributeError: 'NoneType' object has no attribute 'size'",),
         MEASURING,
+        "torch/_dynamo/aot_compile",
     ),
     # Weights and files of the model
     Rule(
         r"PytorchStreamReader failed|JSONDecodeError|EOFError|UnpicklingError",
         "A file of the cache of compiled kernels is damaged: delete "
-        "~/.cache/vllm/torch_compile_cache and ~/.triton/cache, and start again.",
+        "torch_compile_cache in ~/.cache/vllm or ~/.cache/vllm-0.32.0, and ~/.triton/cache, and "
+        "start again.",
         (
             "RuntimeError: PytorchStreamReader failed reading zip archive: failed finding central "
             "directory",
