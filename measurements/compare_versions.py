@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 import psutil
 from openai import OpenAI
 
+from helpers.server import records
 from measurements.load_client import make_client, run
 from measurements.measure_class import describe
 from measurements.measure_memory import append_line
-from measurements.measure_throughput import COLUMNS, TOKENS, list_figures
+from measurements.measure_throughput import COLUMNS, measure_levels
 
 STEP = "side by side"
 LOADS = {"make_text": (1, 128), "make_picture": (1, 16)}
@@ -61,13 +62,7 @@ async def measure_all(
     loads: Mapping[str, Sequence[int]],
     at_once: int,
 ) -> list[tuple]:
-    figures: list[tuple] = []
-    for maker, steps in loads.items():
-        make, levels = getattr(made, maker), []
-        await made.measure_request(made.load_client, make(), 2)
-        await made.sweep(made.load_client, make, steps, levels, TOKENS)
-        for level in levels:
-            figures += list_figures(STEP, maker.removeprefix("make_"), level)
+    figures = await measure_levels(STEP, made, loads)
     if listener:
         before = count_seconds(listener)
         asked = [made.make_text() for _ in range(at_once)]
@@ -81,14 +76,9 @@ async def measure_all(
 
 def find_listener(url: str) -> psutil.Process | None:
     """The process that listens at an address of this machine, None for another's."""
-    host, port = urlsplit(url).hostname, urlsplit(url).port
-    if host not in ("127.0.0.1", "localhost"):
-        return None
-    for connection in psutil.net_connections("tcp"):
-        listens = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-        if listens and connection.pid:
-            return psutil.Process(connection.pid)
-    return None
+    address = urlsplit(url)
+    own = address.hostname in ("127.0.0.1", "localhost")
+    return records.find_listener(address.port) if own else None
 
 
 def count_seconds(process: psutil.Process) -> float:

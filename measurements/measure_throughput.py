@@ -11,6 +11,7 @@ not every version and machine can do, are measured when --only names them.
 
 import argparse
 import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -86,13 +87,7 @@ def measure_loads(name: str, url: str) -> list[tuple]:
 
 
 async def measure_all(name: str, made: SimpleNamespace) -> list[tuple]:
-    figures: list[tuple] = []
-    for maker, steps in (WHOLE if name == "as served" else CLIMB).items():
-        make, levels = getattr(made, maker), []
-        await made.measure_request(made.load_client, make(), 2)
-        await made.sweep(made.load_client, make, steps, levels, TOKENS)
-        for level in levels:
-            figures += list_figures(name, maker.removeprefix("make_"), level)
+    figures = await measure_levels(name, made, WHOLE if name == "as served" else CLIMB)
     if name == "as served":
         for form, how in made.forms.items():
             size, own, ttft, prompt, _ = await made.try_form(*how)
@@ -101,6 +96,20 @@ async def measure_all(name: str, made: SimpleNamespace) -> list[tuple]:
                 figures.append((name, what, 1, "client's own time", own * 1000, "ms"))
             figures.append((name, what, 1, "TTFT", ttft * 1000, "ms"))
             print(*figures[-1], f"own {own * 1000:.0f}", flush=True)
+    return figures
+
+
+async def measure_levels(
+    name: str, made: SimpleNamespace, loads: Mapping[str, Sequence[int]]
+) -> list[tuple]:
+    """The figures of sweeps: of each maker's requests, so many at once."""
+    figures: list[tuple] = []
+    for maker, steps in loads.items():
+        make, levels = getattr(made, maker), []
+        await made.measure_request(made.load_client, make(), 2)
+        await made.sweep(made.load_client, make, steps, levels, TOKENS)
+        for level in levels:
+            figures += list_figures(name, maker.removeprefix("make_"), level)
     return figures
 
 

@@ -116,7 +116,7 @@ def check_listener(
     """
     if not 0 < port < 2**16:
         raise ClassError(f"--port is {port}; ports go from 1 to 65535.")
-    check_certificate(certificate, key_file)
+    chain = check_certificate(certificate, key_file)
     try:
         family, *_, place = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError):
@@ -132,13 +132,16 @@ def check_listener(
             probe.bind(place)
         except OSError as error:
             raise ClassError(_explain_bind(error, name, port)) from None
-    if certificate:
-        check_name(name, certificate, key_file)
+    if chain:
+        check_name(name, certificate, chain)
     return Listener(name, place[0], port, certificate, key_file)
 
 
-def check_certificate(certificate: Path | None, key_file: Path | None) -> None:
-    """Raise `ClassError` unless both are given and belong together, or neither is given."""
+def check_certificate(certificate: Path | None, key_file: Path | None) -> ssl.SSLContext | None:
+    """A server's context of both; None where neither is given.
+
+    Raises `ClassError` where one is missing, or they do not belong together.
+    """
     if (certificate is None) != (key_file is None):
         given, missing = ("--cert", "--key-file") if certificate else ("--key-file", "--cert")
         raise ClassError(f"{given} needs {missing} too: TLS takes a certificate and its key.")
@@ -147,32 +150,32 @@ def check_certificate(certificate: Path | None, key_file: Path | None) -> None:
             path.read_bytes()
         except OSError as error:
             raise ClassError(f"{path} cannot be read ({error.strerror}).") from None
+    if certificate is None:
+        return None
+    chain = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        if certificate:
-            chain = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            chain.load_cert_chain(certificate, key_file, password="")
+        chain.load_cert_chain(certificate, key_file, password="")
     except ssl.SSLError as error:
         words = (error.reason or "no PEM or a passphrase").replace("_", " ").lower()
         raise ClassError(
             f"{certificate} and {key_file} cannot be used ({words}): nginx takes a certificate and "
             "its own private key, both as PEM, the key without a passphrase."
         ) from None
+    return chain
 
 
-def check_name(name: str, certificate: Path, key_file: Path) -> None:
+def check_name(name: str, certificate: Path, chain: ssl.SSLContext) -> None:
     """Raise `ClassError` for a certificate that no seat would accept at this address.
 
     A handshake in memory, by a client that trusts the certificate: its names and its dates remain.
     """
-    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    server.load_cert_chain(certificate, key_file, password="")
-    client.load_verify_locations(certificate)
+    client = ssl.create_default_context(cafile=certificate)
     client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     client.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Python 3.13's own, which older seats lack
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     seat = client.wrap_bio(back, there, server_hostname=name.partition("%")[0])
     try:
-        for end in (seat, server.wrap_bio(there, back, server_side=True), seat):
+        for end in (seat, chain.wrap_bio(there, back, server_side=True), seat):
             with contextlib.suppress(ssl.SSLWantReadError):
                 end.do_handshake()
     except ssl.SSLError as error:

@@ -267,17 +267,23 @@ def check_port_free(port: int, command: str = "make lab") -> None:
             ) from None
 
 
-def find_holder(port: int) -> str:
-    """The program that listens on a port, as far as this user may know."""
+def find_listener(port: int) -> psutil.Process | None:
+    """The process that listens on a port; None where nobody does, or another user's program."""
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                if connection.pid is None:
-                    break
-                if connection.pid == os.getpid():
-                    return f"this Python or notebook itself (pid {connection.pid})"
-                return name_process(psutil.Process(connection.pid))
-    return "another user's program"
+                return psutil.Process(connection.pid) if connection.pid else None
+    return None
+
+
+def find_holder(port: int) -> str:
+    """The program that listens on a taken port, as far as this user may know."""
+    holder = find_listener(port)
+    if holder is None:
+        return "another user's program"
+    if holder.pid == os.getpid():
+        return f"this Python or notebook itself (pid {holder.pid})"
+    return name_process(holder)
 
 
 def name_process(process: psutil.Process, *, state: bool = False) -> str:
